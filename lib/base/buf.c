@@ -1,0 +1,145 @@
+/* Buf: see buf.h. */
+#include "lib/base/buf.h"
+
+#include "lib/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void bs_buf_deinit(struct bs_buf *buf)
+{
+    if (buf == NULL)
+        return;
+    bs_free(buf->data);
+    *buf = (struct bs_buf)BS_BUF_INIT;
+}
+
+uint8_t *bs_buf_reserve(struct bs_buf *buf, size_t more)
+{
+    if (more > SIZE_MAX / 4 || buf->len > SIZE_MAX / 4)
+        abort();
+    if (buf->cap - buf->len < more) {
+        size_t cap = buf->cap ? buf->cap * 2 : 64;
+        while (cap - buf->len < more)
+            cap *= 2;
+        buf->data = bs_realloc(buf->data, cap);
+        buf->cap = cap;
+    }
+    return buf->data + buf->len;
+}
+
+void bs_buf_put(struct bs_buf *buf, const void *ptr, size_t len)
+{
+    if (len == 0)
+        return;
+    memcpy(bs_buf_reserve(buf, len), ptr, len);
+    buf->len += len;
+}
+
+void bs_buf_put_u8(struct bs_buf *buf, uint8_t v)
+{
+    *bs_buf_reserve(buf, 1) = v;
+    buf->len += 1;
+}
+
+void bs_buf_put_u16(struct bs_buf *buf, uint16_t v)
+{
+    bs_store_u16(bs_buf_reserve(buf, 2), v);
+    buf->len += 2;
+}
+
+void bs_buf_put_u32(struct bs_buf *buf, uint32_t v)
+{
+    bs_store_u32(bs_buf_reserve(buf, 4), v);
+    buf->len += 4;
+}
+
+void bs_buf_put_u64(struct bs_buf *buf, uint64_t v)
+{
+    bs_store_u64(bs_buf_reserve(buf, 8), v);
+    buf->len += 8;
+}
+
+void bs_buf_put_uvarlong(struct bs_buf *buf, uint64_t v)
+{
+    buf->len += bs_put_uvarlong(bs_buf_reserve(buf, 10), v);
+}
+
+void bs_buf_put_varlong(struct bs_buf *buf, int64_t v)
+{
+    bs_buf_put_uvarlong(buf, bs_zigzag(v));
+}
+
+void bs_buf_puts(struct bs_buf *buf, const char *text)
+{
+    bs_buf_put(buf, text, strlen(text));
+}
+
+void bs_buf_vprintf(struct bs_buf *buf, const char *fmt, va_list ap)
+{
+    va_list again;
+    int n;
+    va_copy(again, ap);
+    n = vsnprintf(NULL, 0, fmt, ap);
+    if (n < 0)
+        abort();
+    vsnprintf((char *)bs_buf_reserve(buf, (size_t)n + 1), (size_t)n + 1, fmt, again);
+    va_end(again);
+    buf->len += (size_t)n;
+}
+
+void bs_buf_printf(struct bs_buf *buf, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    bs_buf_vprintf(buf, fmt, ap);
+    va_end(ap);
+}
+
+/* Length of the valid UTF-8 sequence at p, or 0. */
+static size_t utf8_sequence(const uint8_t *p, const uint8_t *end)
+{
+    size_t want = *p < 0x80 ? 1 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
+    if ((size_t)(end - p) < want || !bs_utf8_valid(bs_bytes(p, want)))
+        return 0;
+    return want;
+}
+
+void bs_buf_put_json_string(struct bs_buf *buf, const char *text, size_t len)
+{
+    const uint8_t *p = (const uint8_t *)text, *end = len ? p + len : p;
+    bs_buf_put_u8(buf, '"');
+    while (p < end) {
+        size_t n = utf8_sequence(p, end);
+        if (n == 0)
+            bs_buf_puts(buf, "\\ufffd");
+        else if (*p == '"' || *p == '\\')
+            bs_buf_printf(buf, "\\%c", *p);
+        else if (*p == '\n')
+            bs_buf_puts(buf, "\\n");
+        else if (*p == '\r')
+            bs_buf_puts(buf, "\\r");
+        else if (*p == '\t')
+            bs_buf_puts(buf, "\\t");
+        else if (*p < 0x20)
+            bs_buf_printf(buf, "\\u%04x", *p);
+        else
+            bs_buf_put(buf, p, n);
+        p += n ? n : 1;
+    }
+    bs_buf_put_u8(buf, '"');
+}
+
+const char *bs_buf_text(struct bs_buf *buf)
+{
+    *bs_buf_reserve(buf, 1) = '\0';
+    return (const char *)buf->data;
+}
+
+uint8_t *bs_buf_steal(struct bs_buf *buf, size_t *ret_len)
+{
+    uint8_t *data = buf->data;
+    *ret_len = buf->len;
+    *buf = (struct bs_buf)BS_BUF_INIT;
+    return data;
+}

@@ -1,0 +1,26 @@
+/* Role: a part of Weir that runs until it is told to stop: broker, registry, worker. The program
+ * (cli/) opens roles from their rows, one for `weir broker`, several for `weir dev`. A role that
+ * lives in a module is found by the symbol `weir_module` (cli/module.h). */
+#ifndef WEIR_BASE_ROLE_H
+#define WEIR_BASE_ROLE_H
+
+#include "lib/base/option.h"
+
+struct bs_role {
+    const char *name; /* "broker" */
+    const struct bs_option_table *const *tables;
+    size_t table_count;
+
+    /* Starts threads and returns when the role listens (0), or says why not. `files` are the
+     * positional arguments and --connector files (worker); NULL-ended, copied. */
+    int (*open)(const struct bs_config *config, const char *const *files, void **ret_self,
+                struct bs_error *err);
+    /* The body of /health: one JSON object whose "status" is "ok", "starting" or "failed". Any
+     * thread. Returns 0 when the role is ready for work, 1 while it is starting, BS_E… when it
+     * failed. */
+    int (*health)(void *self, struct bs_buf *out);
+    /* Orderly stop: finishes what is under way, joins its threads, frees. Accepts NULL. */
+    void (*close)(void *self);
+};
+
+#endif

@@ -1,0 +1,67 @@
+/* HTTP server: a route table over libmicrohttpd; JSON errors in one place.
+ *
+ * Handlers run on the server's own threads (`threads` of them) and must not block for long. */
+#ifndef WEIR_HTTP_HTTP_H
+#define WEIR_HTTP_HTTP_H
+
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/base/err.h"
+
+struct ht_request {
+    const char *method;
+    const char *path;      /* raw, as sent, without the query */
+    const char *params[4]; /* the pattern's {…} parts, percent-decoded, in order */
+    struct bs_bytes body;
+    struct bs_arena *arena; /* of this request: for whatever the handler makes */
+    void *mhd;              /* the connection; use ht_query, ht_header */
+};
+
+struct ht_response {
+    int status;               /* 200 unless set */
+    const char *content_type; /* "application/json" unless set; static */
+    struct bs_buf body;       /* owned by the server after the handler returns */
+    const char *location;     /* or NULL; in the request's arena or static */
+};
+
+/* Fills the response. A negative return is a bug and answers 500. */
+typedef int ht_handler(void *ctx, struct ht_request *request, struct ht_response *response);
+
+struct ht_route {
+    const char *method;
+    const char *pattern; /* "/subjects/{subject}/versions/{version}" */
+    size_t body_max;     /* bytes; larger answers 413. 0: no body taken */
+    ht_handler *handler;
+    const char *doc; /* one sentence, for docs/generated/rest.md */
+};
+
+struct ht_options {
+    const char *listen; /* "host:port"; port 0 picks one */
+    const struct ht_route *routes;
+    size_t route_count;
+    void *ctx;
+    unsigned threads;         /* 0: 2 */
+    unsigned connections_max; /* 0: 1,024 */
+    /* Body of an error the server itself makes (404, 405, 413, …); NULL:
+     * {"error_code":…,"message":…}. */
+    void (*error_body)(int status, const char *message, struct bs_buf *out);
+    const char *content_type; /* default of responses; NULL: application/json */
+};
+
+struct ht_server;
+int ht_server_open(const struct ht_options *options, struct ht_server **ret, struct bs_error *err);
+int ht_server_port(const struct ht_server *server);
+void ht_server_close(struct ht_server *server); /* waits for handlers; accepts NULL */
+
+const char *ht_query(const struct ht_request *request,
+                     const char *name); /* NULL: absent; "" : no value */
+const char *ht_header(const struct ht_request *request, const char *name);
+/* {"error_code":code,"message":text} with status; returns 0 so a handler can `return ht_error(…)`.
+ */
+int ht_error(struct ht_response *response, int status, int code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* "host:port" → parts; "[::1]:80" too. BS_EINVAL says what is accepted. */
+int ht_split_host_port(const char *text, char *host, size_t host_cap, int *ret_port,
+                       struct bs_error *err);
+
+#endif

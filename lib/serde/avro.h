@@ -1,0 +1,49 @@
+/* Avro binary ↔ value, and views into encoded bytes. Every error names the field's path. */
+#ifndef WEIR_SERDE_AVRO_H
+#define WEIR_SERDE_AVRO_H
+
+#include "lib/serde/schema.h"
+
+/* Decodes with the writer's own schema; the whole of `bytes` must be used. Depth ≤ 200, counts
+ * bounded by the bytes that are left. */
+int sd_avro_read(const struct sd_node *schema, struct bs_bytes bytes, struct bs_arena *arena,
+                 struct sd_value *ret, struct bs_error *err);
+/* Decodes one value at the cursor. */
+int sd_avro_get(const struct sd_node *schema, struct bs_cursor *at, struct bs_arena *arena,
+                struct sd_value *ret, struct bs_error *err);
+/* Moves the cursor behind one encoded value without decoding it. */
+int sd_avro_skip(const struct sd_node *schema, struct bs_cursor *at);
+/* View: the encoded bytes of one field of a record at the start of `record_bytes`; skips those
+ * before. */
+int sd_avro_field(const struct sd_node *record, struct bs_bytes record_bytes, size_t field,
+                  struct bs_bytes *ret);
+
+/* Encodes; appends to out (which is cut back on error). SD_LONG goes into int (range checked),
+ * long, float, double; SD_DOUBLE with a whole value goes into float/double only: an int field
+ * refuses 1.5 and 1.0 alike is accepted as 1. A record field that is absent takes its default, or
+ * is an error that names it; a name that the schema has not is an error that names it. Union:
+ * branch by `branch`, else the first that fits. */
+int sd_avro_write(const struct sd_node *schema, const struct sd_value *value, struct bs_buf *out,
+                  struct bs_error *err);
+
+/* Resolution (reader ≠ writer): a plan made once per pair, then applied to many. */
+struct sd_resolver;
+int sd_resolver_new(const struct sd_schema *writer, const struct sd_schema *reader,
+                    struct sd_resolver **ret, struct bs_error *err);
+void sd_resolver_free(struct sd_resolver *resolver);
+int sd_resolver_read(const struct sd_resolver *resolver, struct bs_bytes bytes,
+                     struct bs_arena *arena, struct sd_value *ret, struct bs_error *err);
+
+/* Avro's JSON encoding of a datum (union values wrapped in {"branch": …}, bytes as one char per
+ * byte). */
+int sd_avro_json_write(const struct sd_node *schema, const struct sd_value *value,
+                       struct bs_buf *out, struct bs_error *err);
+
+/* The registry's wire envelope: magic 0, id (int32, big endian), payload. BS_EINVAL says what was
+ * found. */
+enum { SD_ENVELOPE_SIZE = 5 };
+int sd_envelope_split(struct bs_bytes message, int32_t *ret_id, struct bs_bytes *ret_payload,
+                      struct bs_error *err);
+void sd_envelope_put(struct bs_buf *out, int32_t id);
+
+#endif

@@ -1,0 +1,18 @@
+/* JSON text ↔ value (RFC 8259). Parsing and number rules by jansson; the writer is ours because
+ * fields keep their order and floats print shortest. */
+#ifndef WEIR_SERDE_JSON_H
+#define WEIR_SERDE_JSON_H
+
+#include "lib/serde/value.h"
+
+/* Reads exactly one JSON text. BS_ESYNTAX with line and column; BS_ELIMIT past 512 levels.
+ * Integers beyond 64 bits are BS_ERANGE. */
+int sd_json_read(struct bs_bytes text, struct bs_arena *arena, struct sd_value *ret,
+                 struct bs_error *err);
+
+/* Compact, one line. NaN and infinities are refused (BS_EINVAL with the path). SD_BYTES and strings
+ * that are not UTF-8 are refused unless base64 is true (then they are written base64). */
+int sd_json_write(const struct sd_value *value, bool base64, struct bs_buf *out,
+                  struct bs_error *err);
+
+#endif
