@@ -23,4 +23,18 @@ struct bs_role {
     void (*close)(void *self);
 };
 
+/* A subcommand that lives in a module: argv[0] is its name ("topic"); returns the exit status:
+ * 0 well, 1 failed, 2 wrong usage. Writes results to stdout, errors to stderr. */
+struct bs_command {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv);
+};
+
+/* `__attribute__((visibility("default"))) const struct bs_module weir_module = {…};` */
+struct bs_module {
+    const struct bs_role *const *roles; /* NULL-ended, or NULL */
+    const struct bs_command *commands;  /* ended by a row without a name, or NULL */
+};
+
 #endif
