@@ -1,4 +1,8 @@
-/* Avro binary ↔ value, and views into encoded bytes. Every error names the field's path. */
+/* Avro binary ↔ value, and views into encoded bytes. Every error names the field's path.
+ *
+ * Values that readers give are in the arena, except that names of record fields, enum symbols and
+ * `branch` point into the schema (of the reader, for a resolver): keep it as long as the value.
+ * `branch` is set only for unions with more than one branch that is not null. */
 #ifndef WEIR_SERDE_AVRO_H
 #define WEIR_SERDE_AVRO_H
 
@@ -19,10 +23,12 @@ int sd_avro_field(const struct sd_node *record, struct bs_bytes record_bytes, si
                   struct bs_bytes *ret);
 
 /* Encodes; appends to out (which is cut back on error). SD_LONG goes into int (range checked),
- * long, float, double; SD_DOUBLE with a whole value goes into float/double only: an int field
- * refuses 1.5 and 1.0 alike is accepted as 1. A record field that is absent takes its default, or
- * is an error that names it; a name that the schema has not is an error that names it. Union:
- * branch by `branch`, else the first that fits. */
+ * long, float, double; SD_DOUBLE and SD_FLOAT into float and double, and into int and long when
+ * whole (1.0 is 1, 1.5 is refused). SD_STRING and SD_BYTES go into string (if UTF-8), bytes, fixed
+ * (of that size) and enum. An empty map is an empty array and the other way round. A record field
+ * that is absent takes its default, or is an error that names it; a name that the schema has not is
+ * an error that names it. Union: branch by `branch`, else the first of the value's own type, else
+ * the first that it can be turned into. */
 int sd_avro_write(const struct sd_node *schema, const struct sd_value *value, struct bs_buf *out,
                   struct bs_error *err);
 

@@ -1,5 +1,6 @@
-/* JSON text ↔ value (RFC 8259). Parsing and number rules by jansson; the writer is ours because
- * fields keep their order and floats print shortest. */
+/* JSON text ↔ value (RFC 8259). Own reader and writer: number text, member order and repeated
+ * members matter to schemas, floats print shortest, and records are read without a second tree. A
+ * repeated member: the last value wins. */
 #ifndef WEIR_SERDE_JSON_H
 #define WEIR_SERDE_JSON_H
 
