@@ -60,7 +60,8 @@ static int shortest_digits(double size, bool single, char *digits, int *ret_expo
 {
     char text[40];
     int count = 0;
-    for (int precision = single ? 5 : 14;; precision++) {
+    bool denormal = size < (single ? 1.2e-38 : 2.3e-308); /* fewer digits tell them apart */
+    for (int precision = denormal ? 0 : single ? 5 : 14;; precision++) {
         snprintf(text, sizeof text, "%.*e", precision, size);
         if (precision >= (single ? 8 : 16) ||
             reads_back(single ? (double)strtof(text, NULL) : strtod(text, NULL), size, single))
