@@ -1,0 +1,166 @@
+/* Codec: what --format means, in both directions. */
+#include "cli/client/codec.h"
+
+#include "lib/base/mem.h"
+#include "lib/serde/avro.h"
+#include "lib/serde/json.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+int cl_format_parse(const char *name, enum cl_format *ret)
+{
+    static const char *const NAMES[] = {
+        [CL_STRING] = "string", [CL_JSON] = "json", [CL_HEX] = "hex", [CL_AVRO] = "avro"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
+        if (strcmp(name, NAMES[i]) == 0) {
+            *ret = (enum cl_format)i;
+            return 0;
+        }
+    return BS_EINVAL;
+}
+
+void cl_codec_deinit(struct cl_codec *codec)
+{
+    sd_schema_unref(codec->schema);
+    bs_arena_deinit(&codec->arena);
+    *codec = (struct cl_codec){0};
+}
+
+int cl_file_read(const char *file, struct bs_buf *out, struct bs_error *err)
+{
+    enum { FILE_MAX = 1 << 20 };
+    FILE *in = fopen(file, "re");
+    int rc = 0;
+    if (in == NULL)
+        return bs_error_sys(err, errno, "cannot read %s", file);
+    out->len += fread(bs_buf_reserve(out, FILE_MAX + 1), 1, FILE_MAX + 1, in);
+    if (ferror(in))
+        rc = bs_error_sys(err, errno, "cannot read %s", file);
+    else if (out->len > FILE_MAX)
+        rc = bs_error_set(err, BS_ELIMIT, "%s: larger than 1 MiB", file);
+    fclose(in);
+    return rc;
+}
+
+int cl_codec_resolve(struct cl_codec *codec, const char *file, struct bs_error *err)
+{
+    struct bs_buf text = BS_BUF_INIT;
+    int version, rc;
+    if (file == NULL) {
+        rc = rc_schema_latest(codec->registry, codec->subject, &codec->schema_id, &version,
+                              &codec->schema, err);
+        if (rc == BS_ENOTFOUND)
+            bs_error_wrap(err, "no schema to write with: give --schema FILE.avsc");
+        return rc;
+    }
+    rc = cl_file_read(file, &text, err);
+    if (rc == 0) {
+        rc = sd_schema_parse(bs_buf_bytes(&text), true, NULL, 0, &codec->schema, err);
+        if (rc != 0)
+            bs_error_wrap(err, "%s", file);
+    }
+    if (rc == 0)
+        rc = rc_schema_register(codec->registry, codec->subject, bs_buf_bytes(&text),
+                                &codec->schema_id, err);
+    bs_buf_deinit(&text);
+    return rc;
+}
+
+static int digit(uint8_t c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+static int write_hex(struct bs_bytes text, struct bs_buf *out, struct bs_error *err)
+{
+    if (text.len % 2)
+        return bs_error_set(err, BS_EINVAL, "hex takes two digits for each byte");
+    for (size_t i = 0; i < text.len; i += 2) {
+        int high = digit(text.ptr[i]), low = digit(text.ptr[i + 1]);
+        if (high < 0 || low < 0)
+            return bs_error_set(err, BS_EINVAL, "column %zu: not a hex digit", i + 1);
+        bs_buf_put_u8(out, (uint8_t)(high << 4 | low));
+    }
+    return 0;
+}
+
+int cl_codec_write(struct cl_codec *codec, struct bs_bytes text, struct bs_buf *out,
+                   struct bs_error *err)
+{
+    struct sd_value value;
+    int rc = 0;
+    bs_arena_reset(&codec->arena);
+    switch (codec->format) {
+    case CL_STRING:
+        bs_buf_put(out, text.ptr, text.len);
+        return 0;
+    case CL_HEX:
+        return write_hex(text, out, err);
+    case CL_JSON: /* checked, then sent as it was typed */
+        rc = sd_json_read(text, &codec->arena, &value, err);
+        if (rc == 0)
+            bs_buf_put(out, text.ptr, text.len);
+        return rc;
+    case CL_AVRO:
+        rc = sd_json_read(text, &codec->arena, &value, err);
+        if (rc != 0)
+            return rc;
+        sd_envelope_put(out, codec->schema_id);
+        return sd_avro_write(sd_schema_root(codec->schema), &value, out, err);
+    }
+    return BS_EINVAL;
+}
+
+static int read_avro(struct cl_codec *codec, struct bs_bytes bytes, struct bs_buf *out,
+                     struct bs_error *err)
+{
+    struct sd_schema *schema = NULL;
+    struct bs_bytes payload;
+    struct sd_value value;
+    int32_t id = 0;
+    int rc = sd_envelope_split(bytes, &id, &payload, err);
+    if (rc == 0)
+        rc = rc_schema_by_id(codec->registry, id, &schema, err);
+    if (rc == 0)
+        rc = sd_avro_read(sd_schema_root(schema), payload, &codec->arena, &value, err);
+    if (rc == 0)
+        rc = sd_json_write(&value, true, out, err);
+    sd_schema_unref(schema);
+    return rc;
+}
+
+int cl_codec_read(struct cl_codec *codec, struct bs_bytes bytes, bool quoted, struct bs_buf *out,
+                  struct bs_error *err)
+{
+    struct sd_value value;
+    int rc;
+    bs_arena_reset(&codec->arena);
+    if (bytes.ptr == NULL) {
+        bs_buf_puts(out, "null");
+        return 0;
+    }
+    switch (codec->format) {
+    case CL_STRING:
+        if (quoted)
+            bs_buf_put_json_string(out, (const char *)bytes.ptr, bytes.len);
+        else
+            bs_buf_put(out, bytes.ptr, bytes.len);
+        return 0;
+    case CL_HEX:
+        bs_buf_puts(out, quoted ? "\"" : "");
+        for (size_t i = 0; i < bytes.len; i++)
+            bs_buf_printf(out, "%02x", bytes.ptr[i]);
+        bs_buf_puts(out, quoted ? "\"" : "");
+        return 0;
+    case CL_JSON:
+        rc = sd_json_read(bytes, &codec->arena, &value, err);
+        return rc != 0 ? rc : sd_json_write(&value, true, out, err);
+    case CL_AVRO:
+        return read_avro(codec, bytes, out, err);
+    }
+    return BS_EINVAL;
+}

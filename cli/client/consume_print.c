@@ -1,0 +1,85 @@
+/* weir consume, the printer: a record as a value, as key and value, or whole as one JSON object. */
+#include "cli/client/consume.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void put_headers(const rd_kafka_message_t *message, struct bs_buf *out)
+{
+    rd_kafka_headers_t *headers = NULL;
+    const char *name;
+    const void *value;
+    size_t size;
+    if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return;
+    bs_buf_puts(out, ",\"headers\":[");
+    for (size_t i = 0;
+         rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
+         i++) {
+        bs_buf_puts(out, i ? ",[" : "[");
+        bs_buf_put_json_string(out, name, strlen(name));
+        bs_buf_puts(out, ",");
+        if (value)
+            bs_buf_put_json_string(out, value, size);
+        else
+            bs_buf_puts(out, "null");
+        bs_buf_puts(out, "]");
+    }
+    bs_buf_puts(out, "]");
+}
+
+static int put_record(struct cl_printer *printer, const rd_kafka_message_t *message,
+                      struct bs_bytes key, struct bs_bytes value, struct bs_error *err)
+{
+    struct bs_buf *out = &printer->line;
+    rd_kafka_timestamp_type_t type;
+    int64_t timestamp = rd_kafka_message_timestamp(message, &type);
+    const char *topic = rd_kafka_topic_name(message->rkt);
+    int rc;
+    bs_buf_puts(out, "{\"topic\":");
+    bs_buf_put_json_string(out, topic, strlen(topic));
+    bs_buf_printf(out, ",\"partition\":%" PRId32 ",\"offset\":%" PRId64 ",\"timestamp\":%" PRId64,
+                  message->partition, message->offset, timestamp);
+    put_headers(message, out);
+    bs_buf_puts(out, ",\"key\":");
+    rc = cl_codec_read(&printer->key, key, true, out, err);
+    if (rc != 0)
+        return bs_error_wrap(err, "key");
+    bs_buf_puts(out, ",\"value\":");
+    rc = cl_codec_read(&printer->value, value, true, out, err);
+    bs_buf_puts(out, "}");
+    return rc;
+}
+
+int cl_printer_print(struct cl_printer *printer, const rd_kafka_message_t *message,
+                     struct bs_error *err)
+{
+    struct bs_bytes key = bs_bytes(message->key, message->key_len);
+    struct bs_bytes value = bs_bytes(message->payload, message->len);
+    int rc = 0;
+    bs_buf_reset(&printer->line);
+    if (printer->show == CL_SHOW_RECORD) {
+        rc = put_record(printer, message, key, value, err);
+    } else {
+        if (printer->show == CL_SHOW_KEY) {
+            rc = cl_codec_read(&printer->key, key, false, &printer->line, err);
+            bs_buf_puts(&printer->line, printer->separator);
+        }
+        if (rc == 0)
+            rc = cl_codec_read(&printer->value, value, false, &printer->line, err);
+    }
+    if (rc != 0)
+        return bs_error_wrap(err, "%s[%" PRId32 "]@%" PRId64, rd_kafka_topic_name(message->rkt),
+                             message->partition, message->offset);
+    bs_buf_puts(&printer->line, "\n");
+    if (fwrite(printer->line.data, 1, printer->line.len, stdout) != printer->line.len)
+        return bs_error_set(err, BS_EIO, "cannot write to standard output");
+    return 0;
+}
+
+void cl_printer_deinit(struct cl_printer *printer)
+{
+    cl_codec_deinit(&printer->key);
+    cl_codec_deinit(&printer->value);
+    bs_buf_deinit(&printer->line);
+}

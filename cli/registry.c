@@ -1,0 +1,63 @@
+/* weir registry: the schema registry alone, on any broker that speaks Kafka's protocol. */
+#include "cli/command.h"
+#include "cli/module.h"
+#include "cli/single.h"
+
+static const struct argp_option OPTIONS[] = {
+    {.name = "listen",
+     .key = 'l',
+     .arg = "HOST:PORT",
+     .doc = "Where the REST interface listens (listeners); default 127.0.0.1:8081"},
+    {.name = "bootstrap",
+     .key = 'b',
+     .arg = "HOST:PORT",
+     .doc = "The broker (kafkastore.bootstrap.servers); default 127.0.0.1:9092"},
+    {0}};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct cl_args *args = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = args;
+        return 0;
+    case 'l':
+        cl_args_flag(args, "listeners", arg, "--listen");
+        return 0;
+    case 'b':
+        cl_args_flag(args, "kafkastore.bootstrap.servers", arg, "--bootstrap");
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "takes no arguments, got '%s'", arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int cl_registry_main(int argc, char **argv)
+{
+    static const struct argp_child CHILDREN[] = {{.argp = &cl_args_argp}, {0}};
+    static const struct argp ARGP = {
+        .options = OPTIONS,
+        .parser = parse_option,
+        .doc = "Runs the schema registry; its schemas are kept in the topic _schemas.",
+        .children = CHILDREN};
+    const struct bs_module *module = NULL;
+    const struct bs_role *role;
+    struct bs_error err = {0};
+    struct cl_args args;
+    int status = CL_FAILED;
+    cl_args_init(&args, "registry");
+    cl_args_parse(&ARGP, argc, argv, &args, "registry");
+    if (cl_module_open("registry", &module, &err) != 0) {
+        cl_fail("registry", &err);
+    } else if ((role = cl_module_role(module, "registry")) == NULL) {
+        bs_error_set(&err, BS_ENOTFOUND, "module registry carries no role 'registry'");
+        cl_fail("registry", &err);
+    } else {
+        status = cl_single_run(role, &args, NULL);
+    }
+    cl_args_deinit(&args);
+    return status;
+}
