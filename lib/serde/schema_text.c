@@ -4,10 +4,9 @@
  *               doc, then fields | symbols, default | size | items | values, other attributes in
  *               input order, aliases. Docs, defaults and attributes are kept.
  *   normalized  in addition attributes and nested objects sorted by name, aliases sorted, valid
- *               logical types first, empty docs dropped, "error" is "record", defaults as values
- *               of their type.
- *   pcf         Avro specification 1.12, "Parsing Canonical Form": full names; only name, type,
- *               fields, symbols, items, values, size.
+ *               logical types first, empty docs of types dropped, "error" is "record", defaults as
+ * values of their type. pcf         Avro specification 1.12, "Parsing Canonical Form": full names;
+ * only name, type, fields, symbols, items, values, size.
  *
  * A named type is printed where the walk meets it first, by name from then on; types that came by
  * reference are only named. Pure. */
@@ -214,9 +213,10 @@ static void put_aliases(const struct printer *p, const char *const *aliases, siz
     bs_free(list);
 }
 
-static void put_doc(const struct printer *p, struct bs_bytes doc)
+/* Normalized texts leave out an empty doc of a type, not that of a field (as Confluent's do). */
+static void put_doc(const struct printer *p, struct bs_bytes doc, bool of_field)
 {
-    if (doc.ptr == NULL || (p->normalize && doc.len == 0))
+    if (doc.ptr == NULL || (p->normalize && doc.len == 0 && !of_field))
         return;
     put(p, ",\"doc\":");
     put_string(p->out, doc);
@@ -336,7 +336,7 @@ static void put_fields(const struct printer *p, const struct sd_node_more *recor
         put_string(p->out, more->name);
         put(p, ",\"type\":");
         put_node(p, field->type, record->space, depth + 1);
-        put_doc(p, more->doc);
+        put_doc(p, more->doc, true);
         put_default(p, field);
         if (more->order != SD_ORDER_ASCENDING)
             bs_buf_printf(p->out, ",\"order\":\"%s\"", orders[more->order]);
@@ -378,7 +378,7 @@ static void put_named(const struct printer *p, const struct sd_node_more *node, 
         put(p, ",\"namespace\":");
         put_string(p->out, bs_bytes_text(node->space));
     }
-    put_doc(p, node->doc);
+    put_doc(p, node->doc, false);
     if (node->node.kind == SD_AVRO_RECORD)
         put_fields(p, node, depth);
     else if (node->node.kind == SD_AVRO_ENUM)

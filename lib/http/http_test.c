@@ -1,0 +1,244 @@
+/* HTTP: a real server on port 0, asked with libcurl; and the pure parts. */
+#include "lib/http/http.h"
+#include "lib/http/route.h"
+
+#include "lib/base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <curl/curl.h>
+
+static int echo(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    const char *query = ht_query(request, "q"), *header = ht_header(request, "X-Test");
+    (void)ctx;
+    bs_buf_printf(&response->body, "%s %s [%s] [%s] q=%s h=%s body=%.*s", request->method,
+                  request->path, request->params[0] ? request->params[0] : "-",
+                  request->params[1] ? request->params[1] : "-", query ? query : "-",
+                  header ? header : "-", (int)request->body.len,
+                  request->body.ptr ? (const char *)request->body.ptr : "");
+    response->content_type = "text/plain";
+    return 0;
+}
+
+static int made(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    (void)ctx;
+    response->status = 201;
+    response->location = bs_arena_printf(request->arena, "/things/%s", request->params[0]);
+    bs_buf_puts(&response->body, "{}");
+    return 0;
+}
+
+static int refused(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    (void)ctx;
+    return ht_error(response, 422, 42201, "bad \"%s\"", request->params[0]);
+}
+
+static int broken(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    (void)ctx;
+    (void)request;
+    bs_buf_puts(&response->body, "half of an answer");
+    return BS_ESTATE;
+}
+
+static int nothing(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    (void)ctx;
+    (void)request;
+    response->status = 204;
+    return 0;
+}
+
+static const struct ht_route routes[] = {
+    {"GET", "/", 0, echo, "the root"},
+    {"GET", "/things/{name}", 0, echo, "one thing"},
+    {"PUT", "/things/{name}", 1000, made, "makes a thing"},
+    {"POST", "/things/{name}/parts/{part}", 300000, echo, "echoes"},
+    {"GET", "/refused/{name}", 0, refused, "refuses"},
+    {"GET", "/broken", 0, broken, "breaks"},
+    {"DELETE", "/things/{name}", 0, nothing, "deletes"},
+};
+
+struct answer {
+    long status;
+    struct bs_buf body, headers;
+};
+
+static size_t take(char *data, size_t size, size_t count, void *buf)
+{
+    bs_buf_put(buf, data, size * count);
+    return size * count;
+}
+
+static void ask(const char *method, int port, const char *path, const char *body, size_t body_len,
+                struct answer *ret)
+{
+    CURL *curl = curl_easy_init();
+    struct curl_slist *headers = curl_slist_append(NULL, "X-Test: yes");
+    char url[512];
+    CURLcode rc;
+    snprintf(url, sizeof url, "http://127.0.0.1:%d%s", port, path);
+    *ret = (struct answer){0};
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+    if (body) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body_len);
+    }
+    if (strcmp(method, "HEAD") == 0)
+        curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &ret->body);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, &ret->headers);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 20L);
+    rc = curl_easy_perform(curl);
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &ret->status);
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(curl);
+    if (rc != CURLE_OK)
+        fail_msg("%s %s: %s", method, path, curl_easy_strerror(rc));
+}
+
+static void expect(int port, const char *method, const char *path, const char *body, long status,
+                   const char *text)
+{
+    struct answer a;
+    ask(method, port, path, body, body ? strlen(body) : 0, &a);
+    if (a.status != status || strcmp(bs_buf_text(&a.body), text) != 0)
+        fail_msg("%s %s: %ld %s\n want %ld %s", method, path, a.status, bs_buf_text(&a.body),
+                 status, text);
+    bs_buf_deinit(&a.body);
+    bs_buf_deinit(&a.headers);
+}
+
+static struct ht_server *open_server(void)
+{
+    struct ht_options options = {
+        .listen = "127.0.0.1:0", .routes = routes, .route_count = sizeof routes / sizeof *routes};
+    struct ht_server *server;
+    struct bs_error err;
+    if (ht_server_open(&options, &server, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_true(ht_server_port(server) > 0);
+    return server;
+}
+
+static void test_routes(void **state)
+{
+    struct ht_server *server = open_server();
+    int port = ht_server_port(server);
+    (void)state;
+    expect(port, "GET", "/", NULL, 200, "GET / [-] [-] q=- h=yes body=");
+    expect(port, "GET", "/things/a%2Fb%20c?q=x%26y+z&r", NULL, 200,
+           "GET /things/a%2Fb%20c [a/b c] [-] q=x&y z h=yes body=");
+    expect(port, "GET", "/things/x/?q", NULL, 200, "GET /things/x/ [x] [-] q= h=yes body=");
+    expect(port, "POST", "/things/1/parts/2", "hello", 200,
+           "POST /things/1/parts/2 [1] [2] q=- h=yes body=hello");
+    expect(port, "GET", "/refused/x", NULL, 422,
+           "{\"error_code\":42201,\"message\":\"bad \\\"x\\\"\"}");
+    expect(port, "GET", "/broken", NULL, 500,
+           "{\"error_code\":500,\"message\":\"HTTP 500 Internal Server Error\"}");
+    expect(port, "GET", "/nowhere", NULL, 404,
+           "{\"error_code\":404,\"message\":\"HTTP 404 Not Found\"}");
+    expect(port, "GET", "/things/", NULL, 404,
+           "{\"error_code\":404,\"message\":\"HTTP 404 Not Found\"}");
+    expect(port, "GET", "/things/a%00b", NULL, 400,
+           "{\"error_code\":400,\"message\":\"HTTP 400 Bad Request\"}");
+    expect(port, "DELETE", "/things/a", NULL, 204, "");
+    expect(port, "HEAD", "/things/a", NULL, 200, "");
+    ht_server_close(server);
+}
+
+static void test_headers(void **state)
+{
+    struct ht_server *server = open_server();
+    struct answer a;
+    (void)state;
+    ask("PUT", ht_server_port(server), "/things/a", "{}", 2, &a);
+    assert_int_equal(a.status, 201);
+    assert_non_null(strstr(bs_buf_text(&a.headers), "Location: /things/a"));
+    assert_non_null(strstr(bs_buf_text(&a.headers), "Content-Type: application/json"));
+    bs_buf_deinit(&a.body);
+    bs_buf_deinit(&a.headers);
+    ask("PATCH", ht_server_port(server), "/things/a", "{}", 2, &a);
+    assert_int_equal(a.status, 405);
+    assert_non_null(strstr(bs_buf_text(&a.headers), "Allow: GET, PUT, DELETE"));
+    bs_buf_deinit(&a.body);
+    bs_buf_deinit(&a.headers);
+    ht_server_close(server);
+}
+
+static void test_body_limit(void **state)
+{
+    static const size_t sizes[] = {1000, 1001, 100000, 20000000};
+    struct ht_server *server = open_server();
+    struct answer a;
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        char *body = bs_alloc(sizes[i]);
+        memset(body, 'x', sizes[i]);
+        ask("PUT", ht_server_port(server), "/things/a", body, sizes[i], &a);
+        assert_int_equal(a.status, i == 0 ? 201 : 413);
+        bs_buf_deinit(&a.body);
+        bs_buf_deinit(&a.headers);
+        bs_free(body);
+    }
+    ht_server_close(server);
+}
+
+static void test_listen(void **state)
+{
+    struct ht_options options = {.listen = "127.0.0.1:0", .routes = routes, .route_count = 1};
+    struct ht_server *server, *second;
+    struct bs_error err;
+    char taken[64], host[64];
+    int port;
+    (void)state;
+    assert_int_equal(ht_server_open(&options, &server, &err), 0);
+    snprintf(taken, sizeof taken, "localhost:%d", ht_server_port(server));
+    options.listen = taken;
+    if (ht_server_open(&options, &second, &err) == 0) /* ::1 is another address */
+        ht_server_close(second);
+    snprintf(taken, sizeof taken, "127.0.0.1:%d", ht_server_port(server));
+    assert_true(ht_server_open(&options, &second, &err) < 0);
+    assert_non_null(strstr(err.text, taken));
+    ht_server_close(server);
+    ht_server_close(NULL);
+
+    assert_int_equal(ht_split_host_port("[::1]:80", host, sizeof host, &port, &err), 0);
+    assert_string_equal(host, "::1");
+    assert_int_equal(port, 80);
+    assert_int_equal(ht_split_host_port(":80", host, sizeof host, &port, &err), 0);
+    assert_string_equal(host, "");
+    assert_int_equal(ht_split_host_port("a:65536", host, sizeof host, &port, &err), BS_EINVAL);
+    assert_int_equal(ht_split_host_port("::1:80", host, sizeof host, &port, &err), BS_EINVAL);
+    assert_int_equal(ht_split_host_port("host", host, sizeof host, &port, &err), BS_EINVAL);
+    assert_int_equal(ht_split_host_port("host:", host, sizeof host, &port, &err), BS_EINVAL);
+    assert_int_equal(ht_split_host_port("h:8x", host, sizeof host, &port, &err), BS_EINVAL);
+    assert_int_equal(ht_split_host_port(NULL, host, sizeof host, &port, &err), BS_EINVAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_body_limit),
+        cmocka_unit_test(test_listen),
+    };
+    int rc;
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    rc = cmocka_run_group_tests(tests, NULL, NULL);
+    curl_global_cleanup();
+    return rc;
+}

@@ -1,0 +1,21 @@
+/* Response: the JSON error that handlers answer with. */
+#include "lib/http/http.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int ht_error(struct ht_response *response, int status, int code, const char *fmt, ...)
+{
+    struct bs_buf message = BS_BUF_INIT;
+    va_list ap;
+    va_start(ap, fmt);
+    bs_buf_vprintf(&message, fmt, ap);
+    va_end(ap);
+    response->status = status;
+    bs_buf_reset(&response->body);
+    bs_buf_printf(&response->body, "{\"error_code\":%d,\"message\":", code);
+    bs_buf_put_json_string(&response->body, (const char *)message.data, message.len);
+    bs_buf_puts(&response->body, "}");
+    bs_buf_deinit(&message);
+    return 0;
+}

@@ -1,0 +1,263 @@
+/* Server: libmicrohttpd behind the route table.
+ *
+ * One epoll loop per thread; a connection stays with its thread, so a request is touched by one
+ * thread only and needs no lock. A request is made in libmicrohttpd's first call, its body is
+ * collected under the route's limit, and it is answered in the last call (answering in the first
+ * one costs three times as much; only a body announced too large is refused there). */
+#include "lib/http/http.h"
+#include "lib/http/listen.h"
+#include "lib/http/route.h"
+
+#include "lib/base/mem.h"
+
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { THREADS = 2, CONNECTIONS = 1024, IDLE_SECONDS = 120, BODY_FIRST = 64 * 1024 };
+
+struct ht_server {
+    struct ht_options options;
+    struct MHD_Daemon *daemon;
+    int port;
+};
+
+struct exchange {
+    struct bs_arena arena;
+    struct ht_request request;
+    const struct ht_route *route;
+    const char *allow;
+    struct bs_buf body;
+    int refused; /* status that the server answers itself, or 0 */
+};
+
+static const char *refusal_text(int status)
+{
+    switch (status) {
+    case 400:
+        return "HTTP 400 Bad Request";
+    case 404:
+        return "HTTP 404 Not Found";
+    case 405:
+        return "HTTP 405 Method Not Allowed";
+    case 413:
+        return "HTTP 413 Request Entity Too Large";
+    default:
+        return "HTTP 500 Internal Server Error";
+    }
+}
+
+static void exchange_free(struct exchange *x)
+{
+    bs_buf_deinit(&x->body);
+    bs_arena_deinit(&x->arena);
+    bs_free(x);
+}
+
+static void request_completed(void *ctx, struct MHD_Connection *connection, void **state,
+                              enum MHD_RequestTerminationCode why)
+{
+    (void)ctx;
+    (void)connection;
+    (void)why;
+    if (*state)
+        exchange_free(*state);
+    *state = NULL;
+}
+
+/* Parameters are decoded after the path was split: libmicrohttpd must not do it before. */
+static size_t unescape_nothing(void *ctx, struct MHD_Connection *connection, char *text)
+{
+    (void)ctx;
+    (void)connection;
+    return strlen(text);
+}
+
+static void body_free(void *body)
+{
+    bs_free(body);
+}
+
+static enum MHD_Result send_response(const struct ht_server *server, struct exchange *x,
+                                     struct MHD_Connection *connection,
+                                     struct ht_response *response)
+{
+    struct MHD_Response *mhd;
+    enum MHD_Result result;
+    size_t len;
+    uint8_t *body = bs_buf_steal(&response->body, &len);
+    const char *type = response->content_type         ? response->content_type
+                       : server->options.content_type ? server->options.content_type
+                                                      : "application/json";
+    mhd = len ? MHD_create_response_from_buffer_with_free_callback(len, body, body_free)
+              : MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
+    if (mhd == NULL || len == 0)
+        bs_free(body);
+    if (mhd == NULL)
+        return MHD_NO;
+    if (len)
+        MHD_add_response_header(mhd, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    if (response->location)
+        MHD_add_response_header(mhd, MHD_HTTP_HEADER_LOCATION, response->location);
+    if (x->refused == 405 && x->allow)
+        MHD_add_response_header(mhd, MHD_HTTP_HEADER_ALLOW, x->allow);
+    result =
+        MHD_queue_response(connection, (unsigned)(response->status ? response->status : 200), mhd);
+    MHD_destroy_response(mhd);
+    return result;
+}
+
+static enum MHD_Result refuse(const struct ht_server *server, struct exchange *x,
+                              struct MHD_Connection *connection)
+{
+    struct ht_response response = {.status = x->refused};
+    if (server->options.error_body)
+        server->options.error_body(x->refused, refusal_text(x->refused), &response.body);
+    else
+        ht_error(&response, x->refused, x->refused, "%s", refusal_text(x->refused));
+    return send_response(server, x, connection, &response);
+}
+
+static uint64_t announced_length(struct MHD_Connection *connection)
+{
+    const char *text =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return text ? strtoull(text, NULL, 10) : 0;
+}
+
+static struct exchange *exchange_new(const struct ht_server *server,
+                                     struct MHD_Connection *connection, const char *url,
+                                     const char *method)
+{
+    struct exchange *x = bs_new(struct exchange);
+    bs_arena_init(&x->arena);
+    x->request.method = bs_arena_strndup(&x->arena, method, strlen(method));
+    x->request.path = bs_arena_strndup(&x->arena, url, strlen(url));
+    x->request.arena = &x->arena;
+    x->request.mhd = connection;
+    switch (ht_route_find(server->options.routes, server->options.route_count, method, url,
+                          &x->arena, &x->route, x->request.params, &x->allow)) {
+    case HT_MATCH:
+        break;
+    case HT_NO_PATH:
+        x->refused = 404;
+        break;
+    case HT_NO_METHOD:
+        x->refused = 405;
+        break;
+    case HT_BAD_ENCODING:
+        x->refused = 400;
+        break;
+    }
+    return x;
+}
+
+static void take_body(struct exchange *x, const char *data, size_t len)
+{
+    size_t max = x->route ? x->route->body_max : 0;
+    if (x->refused)
+        return; /* read and dropped, so that the client gets to read the answer */
+    if (len > max || x->body.len > max - len) {
+        x->refused = 413;
+        bs_buf_deinit(&x->body);
+        return;
+    }
+    bs_buf_put(&x->body, data, len);
+}
+
+static enum MHD_Result answer(const struct ht_server *server, struct exchange *x,
+                              struct MHD_Connection *connection)
+{
+    struct ht_response response = {0};
+    if (x->refused)
+        return refuse(server, x, connection);
+    x->request.body = bs_buf_bytes(&x->body);
+    if (x->route->handler(server->options.ctx, &x->request, &response) < 0) {
+        bs_buf_deinit(&response.body);
+        x->refused = 500;
+        return refuse(server, x, connection);
+    }
+    return send_response(server, x, connection, &response);
+}
+
+static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection, const char *url,
+                              const char *method, const char *version, const char *upload,
+                              size_t *upload_size, void **state)
+{
+    const struct ht_server *server = ctx;
+    struct exchange *x = *state;
+    (void)version;
+    if (x == NULL) {
+        x = *state = exchange_new(server, connection, url, method);
+        if (!x->refused && announced_length(connection) > x->route->body_max &&
+            announced_length(connection) > BODY_FIRST) {
+            x->refused = 413;
+            return refuse(server, x, connection);
+        }
+        return MHD_YES;
+    }
+    if (*upload_size) {
+        take_body(x, upload, *upload_size);
+        *upload_size = 0;
+        return MHD_YES;
+    }
+    return answer(server, x, connection);
+}
+
+int ht_server_open(const struct ht_options *options, struct ht_server **ret, struct bs_error *err)
+{
+    struct ht_server *server = bs_new(struct ht_server);
+    unsigned threads = options->threads ? options->threads : THREADS;
+    int fd = -1, rc;
+    server->options = *options;
+    if ((rc = ht_listen_open(options->listen, &fd, &server->port, err)) < 0) {
+        bs_free(server);
+        return rc;
+    }
+    server->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT,
+        options->connections_max ? options->connections_max : (unsigned)CONNECTIONS,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED,
+        request_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL,
+        MHD_OPTION_END);
+    if (server->daemon == NULL) {
+        rc = bs_error_set(err, BS_EIO, "cannot start the HTTP server on %s (%u threads)",
+                          options->listen, threads);
+        close(fd);
+        bs_free(server);
+        return rc;
+    }
+    *ret = server;
+    return 0;
+}
+
+int ht_server_port(const struct ht_server *server)
+{
+    return server->port;
+}
+
+void ht_server_close(struct ht_server *server)
+{
+    if (server == NULL)
+        return;
+    MHD_stop_daemon(server->daemon);
+    bs_free(server);
+}
+
+const char *ht_query(const struct ht_request *request, const char *name)
+{
+    const char *value = NULL;
+    size_t len = 0;
+    if (MHD_lookup_connection_value_n(request->mhd, MHD_GET_ARGUMENT_KIND, name, strlen(name),
+                                      &value, &len) != MHD_YES)
+        return NULL;
+    return value ? ht_percent_decode(request->arena, value, len) : "";
+}
+
+const char *ht_header(const struct ht_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, name);
+}
