@@ -30,8 +30,9 @@ struct bk_metadata_spec {
     int32_t node_id;
 };
 
-/* cluster.id comes from dir/meta.properties, made at the first start; a node id other than the one
- * there is refused. Bumps the leader epoch of every partition. */
+/* Takes the lock of the folder (.lock), so that no second broker uses it. cluster.id comes from
+ * dir/meta.properties, made at the first start; a node id other than the one there is refused.
+ * Bumps the leader epoch of every partition. */
 int bk_metadata_open(const struct bk_metadata_spec *spec, struct bk_metadata **ret,
                      struct bs_error *err);
 void bk_metadata_close(struct bk_metadata *metadata); /* nothing under way; accepts NULL */

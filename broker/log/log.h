@@ -37,11 +37,11 @@ struct bk_recovery {
     bool clean; /* nothing had to be scanned */
 };
 
-/* Opens or creates the log in folder `dir` (made when it is not there). Everything behind the
- * last point known to be on disk is read and checked; a torn tail is cut. `trusted`: the process
- * stopped in order, so the newest segment need not be scanned. config is copied. */
+/* Opens or creates the log in folder `dir` (made when it is not there). Segments whose index is
+ * there were on disk whole when it was written and are taken as they are; from the first without
+ * one, everything is read and checked, and a torn tail is cut. config is copied. */
 int bk_log_open(const char *dir, const struct bk_log_config *config,
-                const struct bk_log_ports *ports, bool trusted, struct bk_log **ret_log,
+                const struct bk_log_ports *ports, struct bk_log **ret_log,
                 struct bk_recovery *ret_recovery /* or NULL */, struct bs_error *err);
 /* Syncs and writes indexes and producer state, so that the next open needs no scan. */
 int bk_log_seal(struct bk_log *log, struct bs_error *err);
@@ -93,6 +93,8 @@ int bk_log_append_marker(struct bk_log *log, const struct bk_marker *marker,
  * (a second call while one is under way is a bug). Close waits for nobody: not while under way. */
 void bk_log_sync_start(struct bk_log *log, io_sync_done *done, void *ctx);
 int bk_log_sync(struct bk_log *log, struct bs_error *err);
+/* A full segment is not synced yet: start a sync whatever the flush policy says. */
+bool bk_log_rolled_dirty(const struct bk_log *log);
 
 /* ---- positions ------------------------------------------------------------------------------- */
 
@@ -102,7 +104,7 @@ int64_t bk_log_bytes(const struct bk_log *log);       /* size on disk of the .lo
 int64_t bk_log_bytes_total(const struct bk_log *log); /* ever appended since open; only rises */
 /* First offset of the oldest transaction that is open, or whose end is at or behind `limit` (not
  * yet visible); `limit` when there is none: the last stable offset for high watermark `limit`. */
-int64_t bk_log_stable(const struct bk_log *log, int64_t limit);
+int64_t bk_log_stable(struct bk_log *log, int64_t limit);
 /* First offset of the open transaction of a producer, or -1. */
 int64_t bk_log_open_txn(const struct bk_log *log, int64_t producer_id, int16_t producer_epoch);
 
@@ -120,7 +122,8 @@ int bk_log_offset_for_max_time(struct bk_log *log, int64_t limit, struct bk_offs
  * -1, -1: none. */
 void bk_log_epoch_end(const struct bk_log *log, int32_t epoch, int32_t *ret_epoch,
                       int64_t *ret_end_offset);
-int32_t bk_log_last_epoch(const struct bk_log *log); /* -1: none */
+int32_t bk_log_last_epoch(const struct bk_log *log);  /* -1: none */
+int32_t bk_log_first_epoch(const struct bk_log *log); /* of the log start; -1: none */
 
 /* ---- read ------------------------------------------------------------------------------------ */
 

@@ -14,19 +14,19 @@ struct bk_partitions;
 struct bk_partition;
 
 struct bk_partitions_spec {
-    const char *dir; /* the data folder, locked by this */
+    const char *dir; /* the data folder; the metadata holds its lock */
     struct bk_log_ports ports;
     struct io_loop *loop;
     struct bk_metadata *metadata; /* observed: folders come and go with its topics */
     const struct bs_config *config;
 };
-/* Takes the lock, opens the log of every topic partition (recovering those not closed in order),
+/* Opens the log of every topic partition (recovering those not closed in order),
  * finishes deletions that a crash cut short, starts flush and retention timers. A partition whose
  * log cannot be opened is there, but offline. */
 int bk_partitions_open(const struct bk_partitions_spec *spec, struct bk_partitions **ret,
                        struct bs_error *err);
 /* Orderly stop: waits for syncs under way (runs no callbacks of the parked: cancel them before),
- * seals every log, writes the clean-shutdown marker last. done on the loop thread. */
+ * seals every log. done on the loop thread. */
 void bk_partitions_stop(struct bk_partitions *partitions, io_call *done, void *ctx);
 void bk_partitions_close(struct bk_partitions *partitions); /* after stop, or nothing in flight */
 struct bk_partition *bk_partitions_find(struct bk_partitions *partitions,
