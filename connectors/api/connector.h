@@ -103,8 +103,9 @@ struct cn_record {
 
 enum cn_verdict {
     CN_OK = 0,
-    CN_RETRY =
-        1, /* not now: call again with the same, after a pause; error says what is waited for */
+    /* Not now: the same call comes again after a pause (the option retry.backoff.ms where the
+     * plugin has it, else 250 ms growing to 10 s); error says what is waited for. */
+    CN_RETRY = 1,
     CN_FAIL = 2,     /* the task stops; error goes into its status */
     CN_COMPLETE = 3, /* source poll: everything of a bounded source has been emitted */
     CN_STOP = 4,     /* emit: the task is to stop; return from poll soon */
@@ -188,7 +189,8 @@ struct cn_host {
     int (*reject)(struct cn_task *task, const struct cn_error *error);
 
     /* Sink, inside put: this record (an index of the batch) cannot be written. Goes to the dead
-     * letter queue when there is one. CN_OK: tolerated, go on; else CN_FAIL. */
+     * letter queue when there is one; told twice for one batch it counts once. CN_OK: tolerated, go
+     * on; else CN_FAIL. */
     int (*reject_record)(struct cn_task *task, size_t index, const struct cn_error *error);
 
     /* A file descriptor that is readable when the task should return from poll or put soon. */
