@@ -1,0 +1,80 @@
+#!/bin/sh
+# The client commands: topic, produce, consume, schema, connector.
+. "$(dirname "$0")/stage.sh"
+start dev "$weir" dev --data "$stage/data" $ports
+ready dev
+WEIR_BOOTSTRAP_SERVERS=$(address dev broker)
+WEIR_SCHEMA_REGISTRY_URL=http://$(address dev registry)
+WEIR_WORKER_URL=http://$(address dev worker)
+export WEIR_BOOTSTRAP_SERVERS WEIR_SCHEMA_REGISTRY_URL WEIR_WORKER_URL
+same() { [ "$1" = "$2" ] || fail "wanted '$2', got '$1'"; }
+
+say "topic"
+"$weir" topic create fruit --partitions 2 --config retention.ms=-1 >/dev/null
+"$weir" topic create fruit --if-not-exists >/dev/null || fail "--if-not-exists failed"
+expect_fail 1 "fruit.*exists" "$weir" topic create fruit
+"$weir" topic list | grep -q '^fruit.2 partitions$' || fail "topic list: $("$weir" topic list)"
+"$weir" topic describe fruit >"$stage/describe" || fail "topic describe failed"
+grep -q '^\* retention.ms=-1$' "$stage/describe" || fail "describe: $(cat "$stage/describe")"
+expect_fail 1 "'nothing' does not exist" "$weir" topic describe nothing
+expect_fail 2 "unknown verb 'creat'; did you mean 'create'" "$weir" topic creat x
+
+say "produce and consume"
+printf 'a=apple\nb=banana\na=avocado\n' | "$weir" produce fruit --key-separator = || fail "produce failed"
+same "$("$weir" consume fruit --from beginning --until-end | sort | tr '\n' ' ')" "apple avocado banana "
+same "$("$weir" consume fruit --from beginning --until-end --show key --key-separator : | grep ^a | tr '\n' ' ')" "a:apple a:avocado "
+same "$("$weir" consume fruit --from beginning --until-end --format hex | sort | head -1)" 6170706c65
+same "$("$weir" consume fruit --from beginning --until-end --group g | wc -l)" 3
+same "$("$weir" consume fruit --from beginning --until-end --group g | wc -l)" 0
+same "$("$weir" consume fruit --from @0 --until-end | wc -l)" 3
+expect_fail 1 "does not exist" "$weir" consume nothing --until-end
+printf 'x\n' | "$weir" produce nothing >"$stage/said" 2>&1 && fail "produce to a missing topic succeeded"
+grep -q "does not exist" "$stage/said" || fail "produce says: $(cat "$stage/said")"
+printf '{"a":1}\n{broken\n' >"$stage/in"
+"$weir" produce fruit --format json <"$stage/in" >"$stage/said" 2>&1 && fail "broken JSON was taken"
+grep -q "line 2" "$stage/said" || fail "produce does not name the line: $(cat "$stage/said")"
+
+say "schema: an incompatible one is refused with 409 and the field's name, and stops a producer"
+cat >"$stage/v1.avsc" <<J
+{"type":"record","name":"Fruit","fields":[{"name":"name","type":"string"}]}
+J
+cat >"$stage/v2.avsc" <<J
+{"type":"record","name":"Fruit","fields":[{"name":"name","type":"string"},{"name":"weight","type":"double"}]}
+J
+"$weir" topic create avro-fruit >/dev/null
+echo '{"name":"pear"}' | "$weir" produce avro-fruit --format avro --schema "$stage/v1.avsc" || fail "produce avro failed"
+same "$("$weir" consume avro-fruit --from beginning --until-end --format avro)" '{"name":"pear"}'
+same "$("$weir" schema list)" avro-fruit-value
+same "$("$weir" schema list avro-fruit-value)" 1
+"$weir" schema register avro-fruit-value "$stage/v1.avsc" | grep -q "has id 1" || fail "register says another id"
+expect_fail 1 "weight" "$weir" schema register avro-fruit-value "$stage/v2.avsc"
+grep -q 409 "$stage/said" || fail "no 409: $(cat "$stage/said")"
+expect_fail 1 "weight" "$weir" schema check avro-fruit-value "$stage/v2.avsc"
+echo '{"name":"plum","weight":1.5}' | "$weir" produce avro-fruit --format avro --schema "$stage/v2.avsc" >"$stage/said" 2>&1 &&
+    fail "a producer with the incompatible schema went on"
+grep -q weight "$stage/said" || fail "the producer does not name the field: $(cat "$stage/said")"
+same "$("$weir" consume avro-fruit --from beginning --until-end --format avro | wc -l)" 1
+echo '{"nam":"pear"}' | "$weir" produce avro-fruit --format avro >"$stage/said" 2>&1 && fail "a wrong field was taken"
+grep -q "nam" "$stage/said" || fail "the field is not named: $(cat "$stage/said")"
+
+say "connector"
+printf 'one\ntwo\n' >"$stage/lines.txt"
+cat >"$stage/lines.json" <<J
+{"name": "lines", "config": {"connector.class": "file-source", "file": "$stage/lines.txt", "topic": "lines",
+ "format": "lines", "topic.creation.default.partitions": "1", "topic.creation.default.replication.factor": "1"}}
+J
+"$weir" connector create "$stage/lines.json" || fail "connector create failed"
+same "$("$weir" connector list)" lines
+has_lines() { [ "$("$weir" consume lines --from beginning --until-end 2>/dev/null | tr '\n' ' ')" = "one two " ]; }
+until_true 30 has_lines
+is_state() { "$weir" connector status lines | grep -q "\"state\": \"$1\""; }
+until_true 20 is_state RUNNING
+"$weir" connector pause lines
+until_true 20 is_state PAUSED
+"$weir" connector resume lines
+until_true 20 is_state RUNNING
+expect_fail 1 "nothing" "$weir" connector status nothing
+"$weir" connector delete lines
+same "$("$weir" connector list)" ""
+"$weir" connector plugins | grep -qi file || fail "plugins: $("$weir" connector plugins)"
+stop dev

@@ -1,0 +1,66 @@
+#!/bin/sh
+# The command line: help, usage errors and their status, where options come from, readiness, signals.
+. "$(dirname "$0")/stage.sh"
+
+say "help and usage"
+"$weir" help | grep -q '^  broker' || fail "weir help lists no broker"
+for command in broker registry worker dev produce consume "topic create" "schema register" "connector create"; do
+    "$weir" $command --help >"$stage/said" || fail "$command --help failed"
+    grep -q -- "Usage: weir $command" "$stage/said" || fail "$command --help says: $(head -2 "$stage/said")"
+done
+for command in topic schema connector; do
+    "$weir" $command --help | grep -q Verbs || fail "$command --help shows no verbs"
+done
+expect_fail 2 "unknown command 'brocker'; did you mean 'broker'" "$weir" brocker
+expect_fail 2 "Usage" "$weir"
+expect_fail 2 "unrecognized option" "$weir" broker --nonsense
+expect_fail 2 "unknown option 'log.retention.mss'; did you mean 'log.retention.ms'" \
+    "$weir" broker --data "$stage/d" --set log.retention.mss=1
+expect_fail 2 "log.retention.ms.*soon" "$weir" broker --data "$stage/d" --set log.retention.ms=soon
+expect_fail 1 "cannot|denied|not a" "$weir" broker --data /proc/nothing --listen 127.0.0.1:0
+expect_fail 2 "nothing.properties" "$weir" broker --config "$stage/nothing.properties"
+expect_fail 1 "refused" "$weir" topic list --bootstrap 127.0.0.1:1
+expect_fail 2 "no_such|NO_SUCH" env WEIR_NO_SUCH=1 "$weir" broker --data "$stage/d"
+
+say "flag over --set over environment over file"
+cat >"$stage/server.properties" <<P
+# as Kafka's
+num.partitions=2
+log.retention.ms: 1000
+P
+retention() { "$weir" topic create "$1" --bootstrap "$(address broker broker)" >/dev/null &&
+    "$weir" topic describe "$1" --bootstrap "$(address broker broker)" >"$stage/said"; }
+start broker env WEIR_LOG_RETENTION_MS=2000 "$weir" broker --config "$stage/server.properties" \
+    --data "$stage/d1" --listen 127.0.0.1:0
+ready broker
+retention t1
+grep -q "2 partitions" "$stage/said" || fail "num.partitions of the file is not obeyed: $(cat "$stage/said")"
+grep -q "retention.ms=2000" "$stage/said" || fail "the environment does not win over the file"
+stop broker
+start broker env WEIR_LOG_RETENTION_MS=2000 "$weir" broker --config "$stage/server.properties" \
+    --data "$stage/d1" --set listeners=PLAINTEXT://127.0.0.1:1 --set log.retention.ms=3000 --listen 127.0.0.1:0
+ready broker
+retention t2
+grep -q "retention.ms=3000" "$stage/said" || fail "--set does not win over the environment"
+
+say "a port in use is told"
+expect_fail 1 "in use" "$weir" broker --data "$stage/d2" --listen "$(address broker broker)"
+stop broker
+
+say "sd_notify"
+python3 - "$stage/notify" "$stage/notified" <<'P' &
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+s.settimeout(30)
+text = s.recv(4096).decode()
+open(sys.argv[2], "w").write(text)
+P
+listener=$!
+has_socket() { [ -S "$stage/notify" ]; }
+until_true 10 has_socket
+start broker env NOTIFY_SOCKET="$stage/notify" "$weir" broker --data "$stage/d1" --listen 127.0.0.1:0
+wait $listener
+grep -q READY=1 "$stage/notified" || fail "no READY=1"
+kill -INT "$(pid_of broker)"
+wait "$(pid_of broker)" || fail "SIGINT gave status $?"
