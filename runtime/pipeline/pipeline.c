@@ -1,0 +1,215 @@
+/* Pipeline: loads the user's file: machine, graph, schemas, plan. One thread. */
+#include "runtime/pipeline/pipeline.h"
+
+#include "runtime/pipeline/content.h"
+
+#include "lib/base/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { FILE_MAX = 16 << 20 };
+
+static int read_file(const char *path, struct bs_buf *out, struct bs_error *err)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return bs_error_sys(err, errno, "%s", path);
+    int rc = 0;
+    for (;;) {
+        uint8_t *at = bs_buf_reserve(out, 65536);
+        size_t n = fread(at, 1, 65536, file);
+        out->len += n;
+        if (n == 0)
+            break;
+        if (out->len > FILE_MAX) {
+            rc = bs_error_set(err, BS_ELIMIT, "%s: larger than %d MiB", path, FILE_MAX >> 20);
+            break;
+        }
+    }
+    if (!rc && ferror(file))
+        rc = bs_error_sys(err, errno, "%s", path);
+    fclose(file);
+    return rc;
+}
+
+/* ---- schemas ---- */
+
+static int resolve_file(struct rt_pipeline *pipeline, const struct rt_node *node,
+                        const char *subject, struct rt_serde *serde, struct bs_error *err)
+{
+    struct bs_buf text = BS_BUF_INIT;
+    struct sd_schema *schema = NULL;
+    int32_t id = 0;
+    const char *path = serde->schema_file;
+    if (path[0] != '/')
+        path = bs_arena_printf(&pipeline->arena, "%s%s", pipeline->folder, path);
+    int rc = read_file(path, &text, err);
+    if (!rc) {
+        rc = sd_schema_parse(bs_buf_bytes(&text), true, NULL, 0, &schema, err);
+        if (rc)
+            bs_error_wrap(err, "%s", serde->schema_file);
+    }
+    if (!rc && !pipeline->schemas.register_text)
+        rc = bs_error_set(err, BS_ENOTFOUND, "there is no registry to ask");
+    if (!rc)
+        rc = pipeline->schemas.register_text(pipeline->schemas.ctx, subject, bs_buf_bytes(&text),
+                                             &id, err);
+    if (rc)
+        bs_error_wrap(err, "%s: schema of '%s'", node->where, subject);
+    else
+        serde->avro = rt_pipeline_keep(pipeline, id, sd_schema_ref(schema));
+    sd_schema_unref(schema);
+    bs_buf_deinit(&text);
+    return rc;
+}
+
+static int resolve_latest(struct rt_pipeline *pipeline, const struct rt_node *node,
+                          const char *subject, struct rt_serde *serde, struct bs_error *err)
+{
+    struct sd_schema *schema = NULL;
+    int32_t id = 0;
+    if (!pipeline->schemas.latest)
+        return bs_error_set(err, BS_ENOTFOUND, "%s: there is no registry to ask", node->where);
+    int rc = pipeline->schemas.latest(pipeline->schemas.ctx, subject, &id, &schema, err);
+    if (rc == BS_ENOTFOUND)
+        return bs_error_set(
+            err, rc,
+            "%s: %s: subject '%s' has no schema\n  hint: schema = \"file.avsc\", or "
+            "register one",
+            node->where, node->kind, subject);
+    if (rc)
+        return bs_error_wrap(err, "%s: schema of '%s'", node->where, subject);
+    serde->avro = rt_pipeline_keep(pipeline, id, schema);
+    return 0;
+}
+
+static int resolve_one(struct rt_pipeline *pipeline, struct rt_node *node, const char *topic,
+                       bool key, struct bs_error *err)
+{
+    struct rt_serde *serde = key ? &node->key : &node->value;
+    if (serde->type != RT_TYPE_AVRO)
+        return 0;
+    const char *subject = bs_arena_printf(&pipeline->arena, "%s-%s", topic, key ? "key" : "value");
+    if (serde->schema_file)
+        return resolve_file(pipeline, node, subject, serde, err);
+    if (node->op == RT_OP_TO) /* a source finds the writer's schema by each record's id */
+        return resolve_latest(pipeline, node, subject, serde, err);
+    return 0;
+}
+
+int rt_pipeline_resolve(struct rt_pipeline *pipeline, struct bs_error *err)
+{
+    for (size_t i = 0; i < pipeline->graph.node_count; i++) {
+        struct rt_node *node = &pipeline->graph.nodes[i];
+        if (node->op == RT_OP_TO && node->topic) {
+            int rc = resolve_one(pipeline, node, node->topic, true, err);
+            rc = rc ? rc : resolve_one(pipeline, node, node->topic, false, err);
+            if (rc)
+                return rc;
+        }
+        if (node->op != RT_OP_SOURCE && node->op != RT_OP_GLOBAL)
+            continue;
+        for (size_t t = 0; t < node->topic_count && !node->internal; t++) {
+            int rc = resolve_one(pipeline, node, node->topics[t], true, err);
+            rc = rc ? rc : resolve_one(pipeline, node, node->topics[t], false, err);
+            if (rc)
+                return rc;
+        }
+    }
+    return 0;
+}
+
+/* ---- loading ---- */
+
+static const char *default_id(struct rt_pipeline *pipeline, const char *file)
+{
+    const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
+    const char *dot = strrchr(name, '.');
+    char *id =
+        bs_arena_strndup(&pipeline->arena, name, dot > name ? (size_t)(dot - name) : strlen(name));
+    for (char *c = id; *c; c++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *c))
+            *c = '-';
+    return id;
+}
+
+static uint64_t hash_text(struct bs_bytes text)
+{
+    uint64_t hash = 14695981039346656037u;
+    for (size_t i = 0; i < text.len; i++)
+        hash = (hash ^ text.ptr[i]) * 1099511628211u;
+    return hash;
+}
+
+static int load(struct rt_pipeline *pipeline, const char *file, struct bs_bytes text,
+                const struct rt_limits *limits, struct bs_error *err)
+{
+    size_t subtopologies = 0;
+    const char *slash = strrchr(file, '/');
+    pipeline->folder =
+        bs_arena_strndup(&pipeline->arena, file, slash ? (size_t)(slash + 1 - file) : 0);
+    int rc = rt_vm_new(limits, &pipeline->vm, err);
+    if (rc)
+        return rc;
+    rc = rt_vm_build(pipeline->vm, file, text, &pipeline->graph, err);
+    if (rc)
+        return rc;
+    if (!pipeline->graph.node_count)
+        return bs_error_set(err, BS_EINVAL,
+                            "%s: the file builds no pipeline\n  hint: weir.stream(\"topic\"):to("
+                            "\"other\")",
+                            file);
+    rt_vm_limit(pipeline->vm, pipeline->graph.memory_max, pipeline->graph.cpu_max_ms);
+    if (!pipeline->graph.app_id)
+        pipeline->graph.app_id = default_id(pipeline, file);
+    rc = rt_graph_finish(&pipeline->graph, pipeline->graph.app_id, &subtopologies, err);
+    if (rc)
+        return rc;
+    rc = rt_pipeline_resolve(pipeline, err);
+    if (rc)
+        return rc;
+    rt_pipeline_make_plan(pipeline, file, subtopologies, hash_text(text));
+    return 0;
+}
+
+int rt_pipeline_load(const char *file, const struct rt_schemas *schemas,
+                     const struct rt_limits *limits, struct rt_pipeline **ret, struct bs_error *err)
+{
+    struct rt_pipeline *pipeline = bs_new(struct rt_pipeline);
+    struct bs_buf text = BS_BUF_INIT;
+    bs_arena_init(&pipeline->arena);
+    rt_graph_init(&pipeline->graph);
+    if (schemas)
+        pipeline->schemas = *schemas;
+    int rc = read_file(file, &text, err);
+    if (!rc)
+        rc = load(pipeline, file, bs_buf_bytes(&text), limits, err);
+    if (rc)
+        rt_pipeline_free(pipeline);
+    else
+        *ret = pipeline;
+    bs_buf_deinit(&text);
+    return rc;
+}
+
+const struct rt_plan *rt_pipeline_plan(const struct rt_pipeline *pipeline)
+{
+    return &pipeline->plan;
+}
+
+void rt_pipeline_free(struct rt_pipeline *pipeline)
+{
+    if (!pipeline)
+        return;
+    rt_vm_free(pipeline->vm);
+    rt_graph_deinit(&pipeline->graph);
+    for (size_t i = 0; i < pipeline->avro_count; i++) {
+        sd_schema_unref(pipeline->avros[i]->schema);
+        bs_free(pipeline->avros[i]);
+    }
+    bs_free(pipeline->avros);
+    bs_arena_deinit(&pipeline->arena);
+    bs_free(pipeline);
+}

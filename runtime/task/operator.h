@@ -1,0 +1,96 @@
+/* Operator: what the files of runtime/task share: the task, and the step of each operator. */
+#ifndef WEIR_RUNTIME_TASK_OPERATOR_H
+#define WEIR_RUNTIME_TASK_OPERATOR_H
+
+#include "runtime/pipeline/content.h"
+#include "runtime/task/task.h"
+
+/* What flows along an edge. On table edges `value` is the row now and `old` the row before (only
+ * where the node sends old rows); null: no row. */
+struct rt_update {
+    struct rt_datum key, value, old;
+    int64_t timestamp;
+};
+
+struct rt_node_state {
+    struct rt_store *store;
+    int64_t observed; /* windows: largest timestamp this operator has seen; −1 none */
+    bool observed_known;
+    /* source: per topic */
+    int64_t *partition_time;
+};
+
+struct rt_task {
+    struct rt_pipeline *pipeline;
+    struct rt_vm *vm;
+    size_t subtopology;
+    int32_t partition;
+    struct rt_ports ports;
+    struct bs_arena arena; /* of the record */
+    struct bs_buf key, value, row, note;
+    struct rt_node_state *states; /* by node index */
+    const struct rt_message *message;
+    const struct rt_node *source; /* of the last record */
+    size_t source_topic;
+    struct rt_meta meta;
+    int64_t stream_time;
+    uint64_t dropped;
+};
+
+/* task.c: hands the update to each child in the order they were declared. */
+int rt_forward(struct rt_task *task, const struct rt_node *node, struct rt_update *update,
+               struct bs_error *err);
+int rt_process(struct rt_task *task, const struct rt_node *node, const struct rt_node *from,
+               struct rt_update *update, struct bs_error *err);
+static inline struct rt_store *rt_node_store(struct rt_task *task, const struct rt_node *node)
+{
+    return task->states[node->index].store;
+}
+struct bs_bytes rt_keep(struct rt_task *task, struct bs_bytes bytes); /* copy in the arena */
+
+/* failure.c: completes the message with operator, record, value and hint, then does what on_error
+ * says: returns 0 when the record's path ends quietly, else rc. */
+int rt_fail(struct rt_task *task, const struct rt_node *node, const struct rt_update *update,
+            int rc, struct bs_error *err);
+
+/* One file per kind of step. */
+int rt_stream_step(struct rt_task *task, const struct rt_node *node, struct rt_update *update,
+                   struct bs_error *err);
+int rt_table_step(struct rt_task *task, const struct rt_node *node, struct rt_update *update,
+                  struct bs_error *err);
+int rt_aggregate_step(struct rt_task *task, const struct rt_node *node, struct rt_update *update,
+                      struct bs_error *err);
+int rt_table_aggregate_step(struct rt_task *task, const struct rt_node *node,
+                            struct rt_update *update, struct bs_error *err);
+int rt_join_step(struct rt_task *task, const struct rt_node *node, struct rt_update *update,
+                 struct bs_error *err);
+int rt_to_step(struct rt_task *task, const struct rt_node *node, struct rt_update *update,
+               struct bs_error *err);
+/* sink.c: a record for a repartition topic. `change`: with both rows, for table aggregates. */
+int rt_repartition_emit(struct rt_task *task, const struct rt_node *node,
+                        const struct rt_update *update, bool change, struct bs_error *err);
+int rt_repartition_read(struct rt_task *task, const struct rt_message *message,
+                        struct rt_update *ret, struct bs_error *err);
+/* table.c: the current row for a key, asked from the node or from what it derives from. */
+int rt_table_get(struct rt_task *task, const struct rt_node *node, const struct rt_update *asking,
+                 struct rt_datum *ret, struct bs_error *err);
+
+/* ready.c: ready-made aggregates. `state` is what the row holds (ptr NULL: nothing yet); appends
+ * the new one. */
+int rt_ready_add(struct rt_task *task, const struct rt_node *node, struct bs_bytes state,
+                 struct rt_datum *value, struct bs_buf *out, struct bs_error *err);
+/* The result of a state, in the arena. */
+int rt_ready_result(struct rt_task *task, const struct rt_node *node, struct bs_bytes state,
+                    struct rt_datum *ret, struct bs_error *err);
+
+/* Calls `fn` with (value, key, meta). */
+static inline struct rt_call rt_value_call(int fn, struct rt_update *update, size_t result_max)
+{
+    return (struct rt_call){.fn = fn,
+                            .args = {&update->value, &update->key},
+                            .arg_count = 2,
+                            .meta = true,
+                            .result_max = result_max};
+}
+
+#endif
