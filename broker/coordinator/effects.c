@@ -60,32 +60,3 @@ struct bk_sync_reply *bk_effects_sync(struct bk_effects *fx, void *call, int16_t
     *end = reply;
     return reply;
 }
-
-/* One step of Java's String.hashCode for each UTF-16 unit of a code point. */
-static uint32_t hash_code_point(uint32_t hash, uint32_t cp)
-{
-    if (cp < 0x10000)
-        return hash * 31 + cp;
-    cp -= 0x10000;
-    hash = hash * 31 + (0xd800 + (cp >> 10));
-    return hash * 31 + (0xdc00 + (cp & 0x3ff));
-}
-
-int32_t bk_partition_for(struct bs_bytes id, int32_t partition_count)
-{
-    uint32_t hash = 0;
-    for (size_t i = 0; i < id.len;) {
-        uint8_t b = id.ptr[i];
-        size_t n = b < 0x80 ? 1 : b < 0xe0 ? 2 : b < 0xf0 ? 3 : 4;
-        uint32_t cp = n == 1 ? b : b & (0xffu >> (n + 1));
-        if (i + n > id.len)
-            n = 1, cp = b;
-        for (size_t k = 1; k < n; k++)
-            cp = cp << 6 | (id.ptr[i + k] & 0x3f);
-        hash = hash_code_point(hash, cp);
-        i += n;
-    }
-    /* Kafka's Utils.abs: the sign bit is cleared for the one value that has no opposite. */
-    int32_t h = (int32_t)hash;
-    return (h == INT32_MIN ? 0 : h < 0 ? -h : h) % partition_count;
-}

@@ -81,8 +81,4 @@ struct bk_join_reply *bk_effects_join(struct bk_effects *fx, void *call, int16_t
 struct bk_sync_reply *bk_effects_sync(struct bk_effects *fx, void *call, int16_t error);
 struct bs_bytes bk_effects_dup(struct bk_effects *fx, struct bs_bytes bytes); /* NULL stays NULL */
 
-/* Which partition of a coordinator's topic an id belongs to: abs(java String.hashCode) mod count,
- * as Kafka's tools compute it. */
-int32_t bk_partition_for(struct bs_bytes id, int32_t partition_count);
-
 #endif

@@ -28,7 +28,8 @@ struct bk_groups *bk_groups_new(const struct bk_groups_config *config);
 /* Accepts NULL. Calls still parked are forgotten: the caller has ended them. */
 void bk_groups_free(struct bk_groups *groups);
 /* All parked calls, told to `each` and forgotten (stop, or before a replay). */
-void bk_groups_drain(struct bk_groups *groups, void (*each)(void *ctx, void *call), void *ctx);
+void bk_groups_drain(struct bk_groups *groups, void (*each)(void *ctx, void *call, bool is_join),
+                     void *ctx);
 
 /* --- membership --- */
 

@@ -2,6 +2,7 @@
  * those). Invariant: parked_join_count is the number of members with a parked join; leader is the
  * id of a member, or NULL. Loop thread. */
 #include "broker/coordinator/group_state.h"
+#include "lib/kafka/partitioner.h"
 
 struct bs_bytes bk_own(struct bs_bytes bytes)
 {
@@ -41,7 +42,8 @@ void bk_groups_free(struct bk_groups *groups)
     bs_free(groups);
 }
 
-void bk_groups_drain(struct bk_groups *groups, void (*each)(void *ctx, void *call), void *ctx)
+void bk_groups_drain(struct bk_groups *groups, void (*each)(void *ctx, void *call, bool is_join),
+                     void *ctx)
 {
     struct bk_group *group, *next;
     HASH_ITER(hh, groups->by_id, group, next)
@@ -52,9 +54,9 @@ void bk_groups_drain(struct bk_groups *groups, void (*each)(void *ctx, void *cal
             void *join = member->join_call, *sync = member->sync_call;
             member->join_call = member->sync_call = NULL;
             if (join)
-                each(ctx, join);
+                each(ctx, join, true);
             if (sync)
-                each(ctx, sync);
+                each(ctx, sync, false);
         }
         group->parked_join_count = 0;
     }
@@ -90,7 +92,7 @@ struct bk_group *bk_group_get(struct bk_groups *groups, struct bs_bytes id, stru
         return group;
     group = bs_new(struct bk_group);
     group->id = bk_own(id);
-    group->partition = bk_partition_for(id, groups->config.partition_count);
+    group->partition = kp_partition_for_id(id, groups->config.partition_count);
     group->state = BK_GROUP_EMPTY;
     group->state_since_ms = now.wall_ms;
     group->rebalance_deadline_ms = group->sync_deadline_ms = INT64_MAX;

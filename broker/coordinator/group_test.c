@@ -2,6 +2,7 @@
 #include "broker/coordinator/group.h"
 #include "lib/base/mem.h"
 #include "lib/kafka/errors.h"
+#include "lib/kafka/partitioner.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -496,7 +497,7 @@ static void test_commit_rules(void **s)
 static void test_txn_offsets(void **s)
 {
     struct world w;
-    int32_t p = bk_partition_for(T("g"), 4);
+    int32_t p = kp_partition_for_id(T("g"), 4);
     (void)s;
     begin(&w, 0);
     commit(&w, "", -1, -1, 1, "");
@@ -552,7 +553,7 @@ static void test_replay(void **s)
     assert_int_equal(bk_groups_heartbeat(again, T("g"), T(id), T("i"), 1, w.now), 0);
     bk_groups_offset(again, T("g"), false, &view);
     assert_int_equal(view.offset, 42);
-    bk_groups_marker(again, group.id.len ? bk_partition_for(T("g"), 4) : 0, 9, true);
+    bk_groups_marker(again, group.id.len ? kp_partition_for_id(T("g"), 4) : 0, 9, true);
     bk_groups_offset(again, T("g"), true, &view);
     assert_int_equal(view.offset, 43);
     assert_true(bs_bytes_is(view.metadata, "y"));
@@ -611,10 +612,10 @@ static void test_java_hash(void **s)
 {
     (void)s;
     /* "hello".hashCode() == 99162322, "\u00e9" == 233, U+1F600 as two UTF-16 units. */
-    assert_int_equal(bk_partition_for(T("hello"), 1000), 322);
-    assert_int_equal(bk_partition_for(T("\xc3\xa9"), 1000), 233);
-    assert_int_equal(bk_partition_for(T("\xf0\x9f\x98\x80"), 50), (0xd83d * 31 + 0xde00) % 50);
-    assert_int_equal(bk_partition_for(T("polygenelubricants"), 50), 0); /* INT_MIN */
+    assert_int_equal(kp_partition_for_id(T("hello"), 1000), 322);
+    assert_int_equal(kp_partition_for_id(T("\xc3\xa9"), 1000), 233);
+    assert_int_equal(kp_partition_for_id(T("\xf0\x9f\x98\x80"), 50), (0xd83d * 31 + 0xde00) % 50);
+    assert_int_equal(kp_partition_for_id(T("polygenelubricants"), 50), 0); /* INT_MIN */
 }
 
 int main(void)

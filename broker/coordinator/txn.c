@@ -11,6 +11,7 @@
 #include "lib/base/err.h"
 #include "lib/base/mem.h"
 #include "lib/kafka/errors.h"
+#include "lib/kafka/partitioner.h"
 
 #define uthash_malloc(size)    bs_alloc(size)
 #define uthash_free(ptr, size) bs_free(ptr)
@@ -173,7 +174,7 @@ static void write_record(struct bk_txns *txns, struct txn *txn, bool tombstone,
     put_partitions(&value, txn);
     bs_buf_put_u64(&value, (uint64_t)txn->update_ms);
     bs_buf_put_u64(&value, (uint64_t)txn->start_ms);
-    bk_effects_record(fx, bk_partition_for(txn->id, txns->config.partition_count),
+    bk_effects_record(fx, kp_partition_for_id(txn->id, txns->config.partition_count),
                       bs_buf_bytes(&key), tombstone ? (struct bs_bytes){0} : bs_buf_bytes(&value));
     bs_buf_deinit(&key);
     bs_buf_deinit(&value);
@@ -430,6 +431,11 @@ int64_t bk_txns_tick(struct bk_txns *txns, struct bk_time now, struct bk_effects
     }
     if (txns->by_id && txns->expire_ms < txns->due_ms)
         txns->due_ms = txns->expire_ms;
+    return txns->due_ms;
+}
+
+int64_t bk_txns_due_ms(const struct bk_txns *txns)
+{
     return txns->due_ms;
 }
 

@@ -54,6 +54,7 @@ int16_t bk_txns_verify(struct bk_txns *txns, struct bs_bytes id, int64_t produce
 /* Aborts what is over its time-out, forgets ids unused for long; gives the mono_ms of the next
  * run (INT64_MAX: none). */
 int64_t bk_txns_tick(struct bk_txns *txns, struct bk_time now, struct bk_effects *fx);
+int64_t bk_txns_due_ms(const struct bk_txns *txns);
 
 struct bk_txn_view {
     struct bs_bytes id;
