@@ -12,7 +12,7 @@
 extern char **environ;
 
 static const struct bs_event CONFIG_WARNING = {
-    "weir.config-warning", BS_LOG_WARN,
+    "weir.config_warning", BS_LOG_WARN,
     "An option was accepted that has no effect here; the sentence says why."};
 
 enum { KEY_CONFIG = 0x1000, KEY_SET, KEY_LOG_LEVEL, KEY_OPTIONS };

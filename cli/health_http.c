@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static const struct bs_event LISTENING = {"weir.http-listening", BS_LOG_INFO,
+static const struct bs_event LISTENING = {"weir.http_listening", BS_LOG_INFO,
                                           "Where /health and /metrics of this process are served."};
 
 struct cl_health_http {

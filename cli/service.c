@@ -24,7 +24,7 @@ static const struct bs_event READY = {"weir.ready", BS_LOG_INFO,
 static const struct bs_event STOPPING = {
     "weir.stopping", BS_LOG_INFO, "A signal asked for the end; what is under way is finished."};
 static const struct bs_event CAUGHT_UP = {
-    "weir.caught-up", BS_LOG_INFO,
+    "weir.caught_up", BS_LOG_INFO,
     "Bounded sources are complete, nothing is left to read, sinks have committed."};
 
 static volatile sig_atomic_t signal_count;

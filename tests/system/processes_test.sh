@@ -15,7 +15,7 @@ start worker "$weir" worker --listen 127.0.0.1:0 --bootstrap "$bootstrap" --regi
     --data "$stage/state" "$flights/delays.lua" $connector_args
 ready worker
 worker=http://$(address worker worker)
-http=$(sed -n 's|.*weir\.http-listening \(http://[^/]*\)/.*|\1|p' "$stage/broker.log")
+http=$(sed -n 's|.*weir\.http_listening \(http://[^/]*\)/.*|\1|p' "$stage/broker.log")
 
 say "health of each over HTTP"
 for url in "$http" "$registry" "$worker"; do
