@@ -147,9 +147,14 @@ static int apply_pairs(struct bs_config *config, const struct cl_pair *pairs, si
 int cl_args_config(const struct cl_args *args, const struct bs_option_table *const *tables,
                    size_t count, struct bs_config **ret, struct bs_error *err)
 {
-    /* The program's own variables, which are no options of a role. */
-    static const char *const EXCEPT[] = {"WEIR_LIB",      "WEIR_LOG_LEVEL", "WEIR_WORKER_URL",
-                                         "WEIR_TEST_ALL", "WEIR_PEERS",     NULL};
+    /* The program's own variables and those of the client commands: no options of a role. */
+    static const char *const EXCEPT[] = {"WEIR_LIB",
+                                         "WEIR_LOG_LEVEL",
+                                         "WEIR_BOOTSTRAP",
+                                         "WEIR_REGISTRY_URL",
+                                         "WEIR_WORKER_URL",
+                                         "WEIR_TEST_ALL",
+                                         NULL};
     struct bs_config *config = bs_config_new(tables, count);
     const char *warning;
     int rc = args->config_file ? load_file(config, args->config_file, err) : 0;

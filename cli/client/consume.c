@@ -62,7 +62,7 @@ static const struct argp_option OPTIONS[] = {
     {.name = "registry",
      .key = KEY_REGISTRY,
      .arg = "URL",
-     .doc = "Default $WEIR_SCHEMA_REGISTRY_URL or http://127.0.0.1:8081"},
+     .doc = "Default $WEIR_REGISTRY_URL or http://127.0.0.1:8081"},
     {0}};
 
 static bool parse_time(const char *text, int64_t *ret_ms)
@@ -310,7 +310,7 @@ int cl_consume_main(int argc, char **argv)
                                      .args_doc = "TOPIC",
                                      .doc = "Prints the records of a topic, one a line.",
                                      .children = CHILDREN};
-    const char *registry = getenv("WEIR_SCHEMA_REGISTRY_URL");
+    const char *registry = getenv("WEIR_REGISTRY_URL");
     struct sigaction act = {.sa_handler = on_signal};
     struct consume_args args = {.from = RD_KAFKA_OFFSET_END,
                                 .partition = -1,

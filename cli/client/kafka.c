@@ -15,7 +15,7 @@ static const struct argp_option OPTIONS[] = {
     {.name = "bootstrap",
      .key = 'b',
      .arg = "HOST:PORT",
-     .doc = "A broker; default $WEIR_BOOTSTRAP_SERVERS or 127.0.0.1:9092"},
+     .doc = "A broker; default $WEIR_BOOTSTRAP or 127.0.0.1:9092"},
     {.name = "timeout",
      .key = KEY_TIMEOUT,
      .arg = "DURATION",
@@ -55,7 +55,7 @@ const struct argp cl_kafka_argp = {.options = OPTIONS, .parser = parse_option};
 
 void cl_kafka_init(struct cl_kafka *kafka)
 {
-    const char *bootstrap = getenv("WEIR_BOOTSTRAP_SERVERS");
+    const char *bootstrap = getenv("WEIR_BOOTSTRAP");
     *kafka = (struct cl_kafka){.bootstrap = bootstrap && *bootstrap ? bootstrap : "127.0.0.1:9092",
                                .timeout_ms = 10000};
 }

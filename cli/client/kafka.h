@@ -10,7 +10,7 @@
 #include <librdkafka/rdkafka.h>
 
 struct cl_kafka {
-    const char *bootstrap; /* flag, or WEIR_BOOTSTRAP_SERVERS, or 127.0.0.1:9092 */
+    const char *bootstrap; /* flag, or WEIR_BOOTSTRAP, or 127.0.0.1:9092 */
     int timeout_ms;
     const char **settings; /* "name=value" of librdkafka */
     size_t setting_count;

@@ -49,7 +49,7 @@ static const struct argp_option OPTIONS[] = {
     {.name = "registry",
      .key = KEY_REGISTRY,
      .arg = "URL",
-     .doc = "Default $WEIR_SCHEMA_REGISTRY_URL or http://127.0.0.1:8081"},
+     .doc = "Default $WEIR_REGISTRY_URL or http://127.0.0.1:8081"},
     {0}};
 
 static void take_format(struct argp_state *state, const char *arg, enum cl_format *ret)
@@ -264,7 +264,7 @@ int cl_produce_main(int argc, char **argv)
                                      .args_doc = "TOPIC",
                                      .doc = "Writes one record for each line of standard input.",
                                      .children = CHILDREN};
-    const char *registry = getenv("WEIR_SCHEMA_REGISTRY_URL");
+    const char *registry = getenv("WEIR_REGISTRY_URL");
     struct produce_args args = {.partition = RD_KAFKA_PARTITION_UA,
                                 .registry_url =
                                     registry && *registry ? registry : "http://127.0.0.1:8081"};

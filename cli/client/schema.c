@@ -23,13 +23,13 @@ static const struct argp_option OPTIONS[] = {
     {.name = "registry",
      .key = KEY_REGISTRY,
      .arg = "URL",
-     .doc = "Default $WEIR_SCHEMA_REGISTRY_URL or http://127.0.0.1:8081"},
+     .doc = "Default $WEIR_REGISTRY_URL or http://127.0.0.1:8081"},
     {0}};
 static const struct argp_option DELETE_OPTIONS[] = {
     {.name = "registry",
      .key = KEY_REGISTRY,
      .arg = "URL",
-     .doc = "Default $WEIR_SCHEMA_REGISTRY_URL or http://127.0.0.1:8081"},
+     .doc = "Default $WEIR_REGISTRY_URL or http://127.0.0.1:8081"},
     {.name = "permanent", .key = KEY_PERMANENT, .doc = "For good, after a first delete"},
     {0}};
 
@@ -59,7 +59,7 @@ static void parse(struct schema_args *args, const struct argp_option *options, c
 {
     struct argp argp = {
         .options = options, .parser = parse_option, .args_doc = args_doc, .doc = doc};
-    const char *url = getenv("WEIR_SCHEMA_REGISTRY_URL");
+    const char *url = getenv("WEIR_REGISTRY_URL");
     *args = (struct schema_args){.rest = {.url = url && *url ? url : "http://127.0.0.1:8081",
                                           .content_type = "application/vnd.schemaregistry.v1+json",
                                           .name = "schema registry"}};

@@ -51,9 +51,9 @@ say "a broken line of JSON: the connector stops at it, and goes on when it is me
 sed 's/numbers/lines/g' numbers.json >lines.json
 start dev "$weir" dev --data "$stage/d4" $ports --connector lines.json
 ready dev
-WEIR_BOOTSTRAP_SERVERS=$(address dev broker)
+WEIR_BOOTSTRAP=$(address dev broker)
 WEIR_WORKER_URL=http://$(address dev worker)
-export WEIR_BOOTSTRAP_SERVERS WEIR_WORKER_URL
+export WEIR_BOOTSTRAP WEIR_WORKER_URL
 has_failed() { "$weir" connector status lines 2>/dev/null | grep -q FAILED; }
 until_true 30 has_failed
 "$weir" connector status lines | grep -q "lines.jsonl:5001\|line 5001" || fail "the line is not named: $("$weir" connector status lines)"
@@ -67,7 +67,7 @@ all_there() { [ "$("$weir" consume lines --from beginning --until-end | sort -u 
 until_true 30 all_there
 [ "$("$weir" consume lines --from beginning --until-end | wc -l)" = 6000 ] || fail "records came twice"
 stop dev
-unset WEIR_BOOTSTRAP_SERVERS WEIR_WORKER_URL
+unset WEIR_BOOTSTRAP WEIR_WORKER_URL
 
 say "a wrong port: the worker says so"
 start worker "$weir" worker --listen 127.0.0.1:0 --bootstrap 127.0.0.1:1 --registry http://127.0.0.1:1 --data "$stage/d5"

@@ -3,10 +3,10 @@
 . "$(dirname "$0")/stage.sh"
 start dev "$weir" dev --data "$stage/data" $ports
 ready dev
-WEIR_BOOTSTRAP_SERVERS=$(address dev broker)
-WEIR_SCHEMA_REGISTRY_URL=http://$(address dev registry)
+WEIR_BOOTSTRAP=$(address dev broker)
+WEIR_REGISTRY_URL=http://$(address dev registry)
 WEIR_WORKER_URL=http://$(address dev worker)
-export WEIR_BOOTSTRAP_SERVERS WEIR_SCHEMA_REGISTRY_URL WEIR_WORKER_URL
+export WEIR_BOOTSTRAP WEIR_REGISTRY_URL WEIR_WORKER_URL
 same() { [ "$1" = "$2" ] || fail "wanted '$2', got '$1'"; }
 
 say "topic"

@@ -8,8 +8,8 @@ mount -t tmpfs -o size=24m tmpfs "$stage/small" 2>/dev/null || skip "cannot moun
 head -c 8M /dev/zero >"$stage/small/ballast"
 start broker "$weir" broker --data "$stage/small/data" --listen 127.0.0.1:0
 ready broker
-WEIR_BOOTSTRAP_SERVERS=$(address broker broker)
-export WEIR_BOOTSTRAP_SERVERS
+WEIR_BOOTSTRAP=$(address broker broker)
+export WEIR_BOOTSTRAP
 "$weir" topic create big --partitions 1 >/dev/null
 
 say "produce until the disk is full"
@@ -31,7 +31,7 @@ until_true 30 takes_again
 stop broker
 start broker "$weir" broker --data "$stage/small/data" --listen 127.0.0.1:0
 ready broker
-WEIR_BOOTSTRAP_SERVERS=$(address broker broker)
+WEIR_BOOTSTRAP=$(address broker broker)
 "$weir" consume big --from beginning --until-end >"$stage/out" || fail "cannot read after a restart"
 head -n "$acked" "$stage/out" | cmp -s - "$(head -n "$acked" "$stage/in" >"$stage/want"; echo "$stage/want")" ||
     fail "what was acknowledged is not there in order after a restart"
