@@ -36,7 +36,8 @@ static void list_one(struct bk_call *call, struct bs_bytes topic,
         return;
     out->offset = found.offset;
     out->timestamp = found.timestamp_ms;
-    out->leader_epoch = found.leader_epoch;
+    if (call->version >= 4)
+        out->leader_epoch = found.leader_epoch;
 }
 
 void bk_handle_list_offsets(struct bk_call *call)
