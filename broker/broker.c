@@ -134,7 +134,7 @@ static void init_metrics(struct broker *broker)
     bs_metric_init(&broker->loading, &LOADING, NULL);
     bs_metric_init(&broker->failed, &FAILED, NULL);
     bk_service_init_metrics(&broker->service);
-    bk_dispatch_init();
+    bk_dispatch_init(&broker->service);
 }
 
 static void deinit_metrics(struct broker *broker)
@@ -147,7 +147,7 @@ static void deinit_metrics(struct broker *broker)
     bs_metric_deinit(&broker->loading);
     bs_metric_deinit(&broker->failed);
     bk_service_deinit_metrics(&broker->service);
-    bk_dispatch_deinit();
+    bk_dispatch_deinit(&broker->service);
 }
 
 /* --- start --- */

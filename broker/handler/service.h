@@ -27,6 +27,8 @@ struct bk_service {
     bool auto_create, delete_topics, verify_txns;
     bool stopping;             /* fetches are no longer parked */
     struct bk_parked *fetches; /* parked */
+    struct bs_metric *requests; /* by API key (dispatch.c) */
+    struct bs_metric request_failures;
     struct bs_metric produce_bytes, produce_errors, fetch_bytes, fetch_errors;
 };
 

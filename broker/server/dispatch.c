@@ -3,7 +3,7 @@
  * Request header: int16 key, int16 version, int32 correlation id, nullable string client id (always
  * the int16 form), and tagged fields when the request is flexible. Loop thread. */
 #include "broker/server/dispatch.h"
-#include "broker/handler/api.h"
+#include "broker/handler/service.h"
 #include "lib/base/err.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -12,7 +12,7 @@
 
 #include <inttypes.h>
 
-enum { KEY_MAX = 128, TAGS_MAX = 64 };
+enum { KEY_COUNT = 128, TAGS_MAX = 64 };
 /* Decoding may not take more than this, whatever the rows say. */
 enum { DECODED_BYTES_MAX = 256 << 20 };
 
@@ -30,32 +30,31 @@ static const struct bs_metric_desc FAILURES = {
     "weir_broker_request_failures_total", BS_COUNTER,
     "Requests that could not be read or are not served; each closed its connection."};
 
-static struct bs_metric requests[KEY_MAX];
-static struct bs_metric failures;
-
-void bk_dispatch_init(void)
+void bk_dispatch_init(struct bk_service *service)
 {
     const struct bk_api *api = NULL;
     bk_apis_init();
+    service->requests = bs_array(KEY_COUNT, sizeof *service->requests);
     while ((api = bk_api_next(api))) {
         char *labels = bs_asprintf("api=\"%s\"", api->wire->name);
-        bs_metric_init(&requests[api->key], &REQUESTS, labels);
+        bs_metric_init(&service->requests[api->key], &REQUESTS, labels);
         bs_free(labels);
     }
-    bs_metric_init(&failures, &FAILURES, NULL);
+    bs_metric_init(&service->request_failures, &FAILURES, NULL);
 }
 
-void bk_dispatch_deinit(void)
+void bk_dispatch_deinit(struct bk_service *service)
 {
     const struct bk_api *api = NULL;
     while ((api = bk_api_next(api)))
-        bs_metric_deinit(&requests[api->key]);
-    bs_metric_deinit(&failures);
+        bs_metric_deinit(&service->requests[api->key]);
+    bs_metric_deinit(&service->request_failures);
+    bs_free(service->requests);
 }
 
 static void hang_up(struct bk_call *call)
 {
-    bs_metric_add(&failures, 1);
+    bs_metric_add(&call->service->request_failures, 1);
     bk_call_end(call, BK_HANG_UP);
 }
 
@@ -146,6 +145,6 @@ void bk_dispatch(struct bk_call *call)
         hang_up(call);
         return;
     }
-    bs_metric_add(&requests[call->api->key], 1);
+    bs_metric_add(&call->service->requests[call->api->key], 1);
     call->api->handle(call);
 }

@@ -4,8 +4,9 @@
 
 #include "broker/handler/call.h"
 
-void bk_dispatch_init(void); /* rows and metrics; once per process at a time */
-void bk_dispatch_deinit(void);
+/* The rows of the APIs, and the metrics in service. */
+void bk_dispatch_init(struct bk_service *service);
+void bk_dispatch_deinit(struct bk_service *service);
 /* Reads header and request out of call->frame and runs the handler. What the protocol has no answer
  * for (an API that is not served, a request that cannot be read) hangs up; an ApiVersions of a
  * version that is not known is answered as KIP-511 says. */
