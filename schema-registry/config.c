@@ -1,0 +1,104 @@
+/* Config: see config.h. */
+#include "schema-registry/config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LEVELS                                                                                \
+    "none|backward|forward|full|backward_transitive|forward_transitive|full_transitive|NONE|" \
+    "BACKWARD|FORWARD|FULL|BACKWARD_TRANSITIVE|FORWARD_TRANSITIVE|FULL_TRANSITIVE"
+
+static const struct bs_option rows[] = {
+    {.name = "listeners",
+     .type = BS_OPT_STRING,
+     .def = "127.0.0.1:8081",
+     .doc = "Address of the REST interface, host:port or http://host:port; port 0 picks one."},
+    {.name = "kafkastore.bootstrap.servers",
+     .type = BS_OPT_STRING,
+     .doc = "Brokers that hold the schemas, host:port,…; default is bootstrap.servers."},
+    {.name = "bootstrap.servers",
+     .type = BS_OPT_STRING,
+     .def = "127.0.0.1:9092",
+     .doc = "Brokers, when kafkastore.bootstrap.servers is not set."},
+    {.name = "kafkastore.topic",
+     .type = BS_OPT_STRING,
+     .def = "_schemas",
+     .doc = "Compacted topic with one partition that holds the schemas; created when absent."},
+    {.name = "kafkastore.topic.replication.factor",
+     .type = BS_OPT_INT,
+     .def = "3",
+     .min = 1,
+     .max = 100,
+     .doc = "Replicas of the topic when it is created; never more than there are brokers."},
+    {.name = "kafkastore.timeout.ms",
+     .type = BS_OPT_DURATION,
+     .def = "5000",
+     .min = 100,
+     .max = 600000,
+     .doc = "Longest wait for one write to be acknowledged and read back; then 50002."},
+    {.name = "kafkastore.init.timeout.ms",
+     .type = BS_OPT_DURATION,
+     .def = "60000",
+     .min = 1000,
+     .max = 3600000,
+     .doc = "Longest wait at start for the broker and for reading the topic; then the role fails."},
+    {.name = "leader.wait.ms",
+     .type = BS_OPT_DURATION,
+     .def = "10000",
+     .min = 0,
+     .max = 600000,
+     .doc = "Longest wait of a write for the writes before it; then 50004."},
+    {.name = "kafkastore.properties",
+     .type = BS_OPT_STRING,
+     .doc = "Further properties of the Kafka client, name=value,…: security.protocol and so on."},
+    {.name = "schema.compatibility.level",
+     .type = BS_OPT_ENUM,
+     .def = "backward",
+     .words = LEVELS,
+     .doc = "Compatibility level where neither the subject nor PUT /config sets one."},
+    {.name = "max.request.bytes",
+     .type = BS_OPT_SIZE,
+     .def = "10M",
+     .min = 1024,
+     .max = 1 << 30,
+     .doc = "Largest request body; a larger one is answered with 413."},
+    {.name = "http.threads",
+     .type = BS_OPT_INT,
+     .def = "8",
+     .min = 1,
+     .max = 256,
+     .doc = "Threads that serve requests; a write holds one until it is acknowledged."},
+};
+
+const struct bs_option_table sr_options = {
+    .title = "Schema registry", .rows = rows, .count = sizeof rows / sizeof *rows};
+
+int sr_settings_read(const struct bs_config *config, struct sr_settings *ret, struct bs_error *err)
+{
+    const char *listen = bs_config_text(config, "listeners");
+    *ret = (struct sr_settings){0};
+    if (strncmp(listen, "http://", 7) == 0)
+        listen += 7;
+    else if (strstr(listen, "://"))
+        return bs_error_set(err, BS_EUNSUPPORTED,
+                            "listeners=%s: only http is served; put a TLS proxy in front", listen);
+    snprintf(ret->listen, sizeof ret->listen, "%s", listen);
+    ret->listen[strcspn(ret->listen, "/")] = '\0';
+    if (strchr(ret->listen, ','))
+        return bs_error_set(err, BS_EUNSUPPORTED, "listeners=%s: one address is served", listen);
+    ret->bootstrap = bs_config_text(config, "kafkastore.bootstrap.servers");
+    if (ret->bootstrap == NULL)
+        ret->bootstrap = bs_config_text(config, "bootstrap.servers");
+    if (strncmp(ret->bootstrap, "PLAINTEXT://", 12) == 0) /* Confluent's spelling */
+        ret->bootstrap += 12;
+    ret->topic = bs_config_text(config, "kafkastore.topic");
+    ret->properties = bs_config_text(config, "kafkastore.properties");
+    ret->level = sr_level_parse(bs_config_text(config, "schema.compatibility.level"));
+    ret->replication = (int)bs_config_int(config, "kafkastore.topic.replication.factor");
+    ret->threads = (int)bs_config_int(config, "http.threads");
+    ret->timeout_ms = bs_config_int(config, "kafkastore.timeout.ms");
+    ret->init_ms = bs_config_int(config, "kafkastore.init.timeout.ms");
+    ret->wait_ms = bs_config_int(config, "leader.wait.ms");
+    ret->body_max = bs_config_int(config, "max.request.bytes");
+    return 0;
+}

@@ -1,0 +1,21 @@
+/* Config: the options of the registry, with Confluent's names where they mean the same. */
+#ifndef WEIR_SR_CONFIG_H
+#define WEIR_SR_CONFIG_H
+
+#include "lib/base/option.h"
+#include "schema-registry/level.h"
+
+extern const struct bs_option_table sr_options;
+
+struct sr_settings {
+    char listen[256];
+    const char *bootstrap, *topic, *properties; /* owned by the bs_config */
+    enum sr_level level;
+    int replication, threads;
+    int64_t timeout_ms, init_ms, wait_ms;
+    int64_t body_max;
+};
+
+int sr_settings_read(const struct bs_config *config, struct sr_settings *ret, struct bs_error *err);
+
+#endif

@@ -1,0 +1,259 @@
+/* Content: see content.h. The digest is MD5 (an identity, not a protection) over the text, each
+ * reference (name, subject, version as int32 big endian), then if there is metadata a byte 1 and
+ * its tags, properties and sensitive names in sorted order, then if there is a rule set a byte 1
+ * and its rules: the bytes that Confluent's registry digests, so that GUIDs agree. */
+#include "schema-registry/content.h"
+
+#include "lib/base/mem.h"
+#include "lib/serde/json.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void md5_bytes(EVP_MD_CTX *md5, struct bs_bytes bytes)
+{
+    EVP_DigestUpdate(md5, bytes.ptr, bytes.len);
+}
+
+static void md5_byte(EVP_MD_CTX *md5, uint8_t byte)
+{
+    EVP_DigestUpdate(md5, &byte, 1);
+}
+
+static const struct sd_value *member(const struct sd_value *map, const char *name)
+{
+    return sd_value_get(map, bs_bytes_text(name));
+}
+
+static void md5_text(EVP_MD_CTX *md5, const struct sd_value *map, const char *name)
+{
+    const struct sd_value *value = member(map, name);
+    if (value && value->type == SD_STRING)
+        md5_bytes(md5, value->bytes);
+}
+
+static void md5_list(EVP_MD_CTX *md5, const struct sd_value *list)
+{
+    for (size_t i = 0; list && list->type == SD_ARRAY && i < list->array.count; i++)
+        if (list->array.items[i].type == SD_STRING)
+            md5_bytes(md5, list->array.items[i].bytes);
+}
+
+static void md5_map(EVP_MD_CTX *md5, const struct sd_value *map)
+{
+    for (size_t i = 0; map && map->type == SD_MAP && i < map->map.count; i++) {
+        md5_bytes(md5, map->map.fields[i].name);
+        if (map->map.fields[i].value.type == SD_STRING)
+            md5_bytes(md5, map->map.fields[i].value.bytes);
+        else
+            md5_list(md5, &map->map.fields[i].value);
+    }
+}
+
+static void md5_rules(EVP_MD_CTX *md5, const struct sd_value *rules)
+{
+    for (size_t i = 0; rules && rules->type == SD_ARRAY && i < rules->array.count; i++) {
+        const struct sd_value *rule = &rules->array.items[i];
+        const struct sd_value *disabled = member(rule, "disabled");
+        static const char *const head[] = {"name", "doc", "kind", "mode", "type"};
+        static const char *const tail[] = {"expr", "onSuccess", "onFailure"};
+        for (size_t k = 0; k < sizeof head / sizeof *head; k++)
+            md5_text(md5, rule, head[k]);
+        md5_list(md5, member(rule, "tags"));
+        md5_map(md5, member(rule, "params"));
+        for (size_t k = 0; k < sizeof tail / sizeof *tail; k++)
+            md5_text(md5, rule, tail[k]);
+        if (disabled && disabled->type == SD_BOOL && disabled->boolean)
+            md5_byte(md5, 1);
+    }
+}
+
+static int field_compare(const void *a, const void *b)
+{
+    return bs_bytes_compare(((const struct sd_field *)a)->name, ((const struct sd_field *)b)->name);
+}
+
+static int item_compare(const void *a, const void *b)
+{
+    const struct sd_value *x = a, *y = b;
+    if (x->type != SD_STRING || y->type != SD_STRING)
+        return (int)x->type - (int)y->type;
+    return bs_bytes_compare(x->bytes, y->bytes);
+}
+
+static void sort_value(struct sd_value *value)
+{
+    if (value->type == SD_MAP) {
+        qsort(value->map.fields, value->map.count, sizeof *value->map.fields, field_compare);
+        for (size_t i = 0; i < value->map.count; i++)
+            sort_value(&value->map.fields[i].value);
+    } else if (value->type == SD_ARRAY) {
+        qsort(value->array.items, value->array.count, sizeof *value->array.items, item_compare);
+    }
+}
+
+/* tags and properties by key, lists as sets. */
+static const struct sd_value *sorted_metadata(const struct sd_value *metadata,
+                                              struct bs_arena *arena)
+{
+    static const char *const names[] = {"tags", "properties", "sensitive"};
+    struct sd_value *sorted = bs_arena_zalloc(arena, sizeof *sorted);
+    sorted->type = SD_MAP;
+    sorted->map.fields = bs_arena_array(arena, 3, sizeof *sorted->map.fields);
+    for (size_t i = 0; i < 3; i++) {
+        const struct sd_value *part = member(metadata, names[i]);
+        size_t count = part == NULL             ? 0
+                       : part->type == SD_MAP   ? part->map.count
+                       : part->type == SD_ARRAY ? part->array.count
+                                                : 0;
+        struct sd_field *to = &sorted->map.fields[sorted->map.count];
+        if (count == 0)
+            continue;
+        to->name = bs_bytes_text(names[i]);
+        to->value = *sd_value_copy(arena, part);
+        sort_value(&to->value);
+        sorted->map.count++;
+    }
+    return sorted->map.count ? sorted : NULL;
+}
+
+void sr_content_seal(struct sr_content *content, struct bs_arena *arena)
+{
+    EVP_MD_CTX *md5 = EVP_MD_CTX_new();
+    unsigned len = SR_DIGEST_SIZE;
+    if (md5 == NULL || EVP_DigestInit_ex(md5, EVP_md5(), NULL) != 1)
+        abort(); /* libcrypto without MD5: no registry can be run */
+    if (content->metadata)
+        content->metadata = sorted_metadata(content->metadata, arena);
+    md5_bytes(md5, content->text);
+    for (size_t i = 0; i < content->ref_count; i++) {
+        uint8_t version[4];
+        md5_bytes(md5, bs_bytes_text(content->refs[i].name));
+        md5_bytes(md5, bs_bytes_text(content->refs[i].subject));
+        bs_store_u32(version, (uint32_t)content->refs[i].version);
+        md5_bytes(md5, bs_bytes(version, sizeof version));
+    }
+    if (content->metadata) {
+        md5_byte(md5, 1);
+        md5_map(md5, member(content->metadata, "tags"));
+        md5_map(md5, member(content->metadata, "properties"));
+        md5_list(md5, member(content->metadata, "sensitive"));
+    }
+    if (content->rule_set) {
+        md5_byte(md5, 1);
+        md5_rules(md5, member(content->rule_set, "migrationRules"));
+        md5_rules(md5, member(content->rule_set, "domainRules"));
+        md5_rules(md5, member(content->rule_set, "encodingRules"));
+        md5_text(md5, content->rule_set, "enableAt");
+    }
+    EVP_DigestFinal_ex(md5, content->digest, &len);
+    EVP_MD_CTX_free(md5);
+}
+
+void sr_content_copy(struct sr_content *to, const struct sr_content *from, struct bs_arena *arena)
+{
+    *to = *from;
+    to->text = bs_bytes(bs_arena_strndup(arena, (const char *)from->text.ptr, from->text.len),
+                        from->text.len);
+    to->refs = bs_arena_array(arena, from->ref_count, sizeof *to->refs);
+    for (size_t i = 0; i < from->ref_count; i++) {
+        const struct sr_ref *ref = &from->refs[i];
+        to->refs[i].name = bs_arena_strndup(arena, ref->name, strlen(ref->name));
+        to->refs[i].subject = bs_arena_strndup(arena, ref->subject, strlen(ref->subject));
+        to->refs[i].version = ref->version;
+    }
+    if (from->metadata)
+        to->metadata = sd_value_copy(arena, from->metadata);
+    if (from->rule_set)
+        to->rule_set = sd_value_copy(arena, from->rule_set);
+}
+
+bool sr_content_same_digest(const struct sr_content *a, const struct sr_content *b)
+{
+    return memcmp(a->digest, b->digest, SR_DIGEST_SIZE) == 0;
+}
+
+struct bs_bytes sr_content_property(const struct sr_content *content, const char *name)
+{
+    const struct sd_value *properties =
+        content->metadata ? member(content->metadata, "properties") : NULL;
+    const struct sd_value *value = properties ? member(properties, name) : NULL;
+    return value && value->type == SD_STRING ? value->bytes : bs_bytes(NULL, 0);
+}
+
+/* Properties but "confluent:version", which the registry itself adds. */
+static bool same_properties(const struct sd_value *wanted, const struct sd_value *have)
+{
+    size_t extra = 0;
+    for (size_t i = 0; have && i < have->map.count; i++) {
+        const struct sd_field *field = &have->map.fields[i];
+        const struct sd_value *other = wanted ? sd_value_get(wanted, field->name) : NULL;
+        if (other == NULL && bs_bytes_is(field->name, "confluent:version"))
+            extra++;
+        else if (other == NULL || !sd_value_equal(other, &field->value))
+            return false;
+    }
+    return (wanted ? wanted->map.count : 0) == (have ? have->map.count : 0) - extra;
+}
+
+static bool same_member(const struct sd_value *a, const struct sd_value *b, const char *name)
+{
+    const struct sd_value *x = a ? member(a, name) : NULL, *y = b ? member(b, name) : NULL;
+    return x == NULL || y == NULL ? x == y : sd_value_equal(x, y);
+}
+
+bool sr_content_matches(const struct sr_content *wanted, const struct sr_content *have)
+{
+    if (!bs_bytes_equal(wanted->text, have->text) || wanted->ref_count != have->ref_count)
+        return false;
+    for (size_t i = 0; i < wanted->ref_count; i++)
+        if (wanted->refs[i].version != have->refs[i].version ||
+            strcmp(wanted->refs[i].name, have->refs[i].name) != 0 ||
+            strcmp(wanted->refs[i].subject, have->refs[i].subject) != 0)
+            return false;
+    if (wanted->rule_set &&
+        (have->rule_set == NULL || !sd_value_equal(wanted->rule_set, have->rule_set)))
+        return false;
+    return wanted->metadata == NULL ||
+           (same_member(wanted->metadata, have->metadata, "tags") &&
+            same_member(wanted->metadata, have->metadata, "sensitive") &&
+            same_properties(member(wanted->metadata, "properties"),
+                            have->metadata ? member(have->metadata, "properties") : NULL));
+}
+
+void sr_content_guid(const struct sr_content *content, char text[SR_GUID_TEXT])
+{
+    size_t at = 0;
+    for (size_t i = 0; i < SR_DIGEST_SIZE; i++) {
+        at += (size_t)snprintf(text + at, SR_GUID_TEXT - at, "%02x", content->digest[i]);
+        if (i == 3 || i == 5 || i == 7 || i == 9)
+            at += (size_t)snprintf(text + at, SR_GUID_TEXT - at, "-");
+    }
+}
+
+void sr_content_put_members(const struct sr_content *content, struct bs_buf *out)
+{
+    if (content->ref_count)
+        bs_buf_puts(out, ",\"references\":[");
+    for (size_t i = 0; i < content->ref_count; i++) {
+        const struct sr_ref *ref = &content->refs[i];
+        bs_buf_puts(out, i ? ",{\"name\":" : "{\"name\":");
+        bs_buf_put_json_string(out, ref->name, strlen(ref->name));
+        bs_buf_puts(out, ",\"subject\":");
+        bs_buf_put_json_string(out, ref->subject, strlen(ref->subject));
+        bs_buf_printf(out, ",\"version\":%d}", ref->version);
+    }
+    if (content->ref_count)
+        bs_buf_puts(out, "]");
+    if (content->metadata) {
+        bs_buf_puts(out, ",\"metadata\":");
+        sd_json_write(content->metadata, true, out, NULL);
+    }
+    if (content->rule_set) {
+        bs_buf_puts(out, ",\"ruleSet\":");
+        sd_json_write(content->rule_set, true, out, NULL);
+    }
+    bs_buf_puts(out, ",\"schema\":");
+    bs_buf_put_json_string(out, (const char *)content->text.ptr, content->text.len);
+}

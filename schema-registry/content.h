@@ -1,0 +1,40 @@
+/* Content: what makes two registered schemas the same: text, references, metadata, rule set. Its
+ * digest is the GUID and the key under which an id is found again. Pure. */
+#ifndef WEIR_SR_CONTENT_H
+#define WEIR_SR_CONTENT_H
+
+#include "lib/serde/value.h"
+
+enum { SR_DIGEST_SIZE = 16, SR_GUID_TEXT = 37 };
+
+struct sr_ref {
+    const char *name, *subject;
+    int version;
+};
+
+/* All of it in one arena of its holder. */
+struct sr_content {
+    struct bs_bytes text; /* canonical */
+    struct sr_ref *refs;
+    size_t ref_count;
+    const struct sd_value *metadata; /* {"tags","properties","sensitive"}, sorted; or NULL */
+    const struct sd_value *rule_set; /* or NULL */
+    uint8_t digest[SR_DIGEST_SIZE];
+};
+
+/* Sorts metadata and sets the digest. */
+void sr_content_seal(struct sr_content *content, struct bs_arena *arena);
+void sr_content_copy(struct sr_content *to, const struct sr_content *from, struct bs_arena *arena);
+bool sr_content_same_digest(const struct sr_content *a, const struct sr_content *b);
+/* Text and references are equal; metadata and rule set only where `wanted` has them, and then a
+ * missing "confluent:version" is ignored. */
+bool sr_content_matches(const struct sr_content *wanted, const struct sr_content *have);
+/* The digest as a UUID. */
+void sr_content_guid(const struct sr_content *content, char text[SR_GUID_TEXT]);
+/* The value of a metadata property, or a NULL ptr. */
+struct bs_bytes sr_content_property(const struct sr_content *content, const char *name);
+/* "references","metadata","ruleSet","schema" members, each with a comma in front, as in answers and
+ * records. */
+void sr_content_put_members(const struct sr_content *content, struct bs_buf *out);
+
+#endif

@@ -1,0 +1,36 @@
+/* Gate: the registry's state, its journal, and who may touch them when.
+ *
+ * libmicrohttpd's threads read the state, the journal's thread changes it: the one place of this
+ * room with locks. A view of the store is valid between sr_gate_read and sr_gate_done; a writer
+ * holds sr_gate_enter … sr_gate_leave, so that what it decides stays true until its records are
+ * applied. Only the journal's thread changes the store, by replay. */
+#ifndef WEIR_SR_GATE_H
+#define WEIR_SR_GATE_H
+
+#include "lib/base/metric.h"
+#include "schema-registry/config.h"
+#include "schema-registry/subject.h"
+
+struct sr_gate;
+
+int sr_gate_open(const struct sr_settings *settings, struct sr_gate **ret, struct bs_error *err);
+void sr_gate_close(struct sr_gate *gate); /* accepts NULL */
+const struct sr_settings *sr_gate_settings(const struct sr_gate *gate);
+
+/* NULL until the topic has been read to its end. */
+const struct sr_store *sr_gate_read(struct sr_gate *gate);
+void sr_gate_done(struct sr_gate *gate); /* after every sr_gate_read, also a NULL one */
+
+/* One writer at a time. BS_EBUSY: not within leader.wait.ms; BS_ESTATE: not replayed yet. */
+int sr_gate_enter(struct sr_gate *gate, struct bs_error *err);
+void sr_gate_leave(struct sr_gate *gate);
+/* The writer: an id that was never given; it is used up even if the write fails. */
+int32_t sr_gate_next_id(struct sr_gate *gate);
+/* The writer: appends, waits for the acknowledgement and until all of it is applied. */
+int sr_gate_append(struct sr_gate *gate, const struct sr_record *records, size_t count,
+                   struct bs_error *err);
+
+/* 0 ready, 1 starting, BS_E… failed; the body of /health goes to out. `port` for "listen". */
+int sr_gate_health(struct sr_gate *gate, const char *listen, struct bs_buf *out);
+
+#endif

@@ -1,0 +1,330 @@
+/* Journal: see journal.h. One producer (idempotent, acks=all), one consumer assigned to partition 0
+ * from its beginning. The stop flag is the only thing that two threads share; it is an atomic here
+ * because librdkafka's poll cannot be woken by a mailbox. */
+#include "schema-registry/journal.h"
+
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+#include "schema-registry/journal_topic.h"
+
+#include <librdkafka/rdkafka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+static const struct bs_event waiting = {
+    "registry.waiting", BS_LOG_INFO,
+    "Start-up waits for the step that is named; nothing to do unless it lasts."};
+static const struct bs_event replayed = {"registry.replayed", BS_LOG_INFO,
+                                         "The topic has been read to its end."};
+static const struct bs_event broker_error = {
+    "registry.broker-error", BS_LOG_WARN,
+    "The connection to the broker reports an error; librdkafka goes on trying."};
+
+enum { POLL_MS = 100, STEP_MS = 500 };
+
+struct sr_journal {
+    struct sr_journal_options options;
+    rd_kafka_t *producer, *consumer;
+    pthread_t thread;
+    bool started;
+    _Atomic bool stop;
+    int64_t deadline_ms;
+    char step[256];
+    bool failed, caught_up;
+};
+
+struct delivery {
+    size_t pending;
+    int64_t last_offset;
+    rd_kafka_resp_err_t error;
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+{
+    struct delivery *delivery = message->_private;
+    (void)rk;
+    (void)opaque;
+    delivery->pending--;
+    if (message->err && !delivery->error)
+        delivery->error = message->err;
+    if (!message->err && message->offset > delivery->last_offset)
+        delivery->last_offset = message->offset;
+}
+
+static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+{
+    (void)rk;
+    (void)opaque;
+    bs_log(&broker_error, "%s: %s", rd_kafka_err2str((rd_kafka_resp_err_t)code), reason);
+}
+
+static int set(rd_kafka_conf_t *conf, const char *name, const char *value, struct bs_error *err)
+{
+    char text[256];
+    if (rd_kafka_conf_set(conf, name, value, text, sizeof text) == RD_KAFKA_CONF_OK)
+        return 0;
+    return bs_error_set(err, BS_EINVAL, "kafkastore property %s=%s: %s", name, value, text);
+}
+
+static int set_properties(rd_kafka_conf_t *conf, const char *properties, struct bs_error *err)
+{
+    char *copy, *part, *rest;
+    int rc = 0;
+    if (properties == NULL)
+        return 0;
+    rest = copy = bs_strdup(properties);
+    while (rc == 0 && (part = strsep(&rest, ","))) {
+        char *value = strchr(part, '=');
+        if (*part == '\0')
+            continue;
+        if (value == NULL) {
+            rc = bs_error_set(err, BS_EINVAL, "kafkastore.properties: \"%s\" is not name=value",
+                              part);
+            break;
+        }
+        *value = '\0';
+        rc = set(conf, part, value + 1, err);
+    }
+    bs_free(copy);
+    return rc;
+}
+
+static int common_conf(const struct sr_journal_options *options, rd_kafka_conf_t *conf,
+                       struct bs_error *err)
+{
+    int rc;
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_conf_set_log_cb(conf, NULL);
+    if ((rc = set(conf, "bootstrap.servers", options->bootstrap, err)) < 0 ||
+        (rc = set(conf, "client.id", "weir-registry", err)) < 0 ||
+        (rc = set(conf, "allow.auto.create.topics", "false", err)) < 0 ||
+        (rc = set(conf, "reconnect.backoff.ms", "50", err)) < 0 ||
+        (rc = set(conf, "reconnect.backoff.max.ms", "1000", err)) < 0)
+        return rc;
+    return set_properties(conf, options->properties, err);
+}
+
+static int open_client(struct sr_journal *j, rd_kafka_type_t type, rd_kafka_t **ret,
+                       struct bs_error *err)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    char text[256], timeout[32];
+    int rc = common_conf(&j->options, conf, err);
+    snprintf(timeout, sizeof timeout, "%lld", (long long)j->options.timeout_ms);
+    if (rc == 0 && type == RD_KAFKA_PRODUCER) {
+        rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+        if ((rc = set(conf, "enable.idempotence", "true", err)) == 0 &&
+            (rc = set(conf, "acks", "all", err)) == 0 &&
+            (rc = set(conf, "linger.ms", "0", err)) == 0)
+            rc = set(conf, "message.timeout.ms", timeout, err);
+    } else if (rc == 0) {
+        if ((rc = set(conf, "group.id", "weir-registry-unused", err)) == 0 &&
+            (rc = set(conf, "enable.auto.commit", "false", err)) == 0 &&
+            (rc = set(conf, "enable.partition.eof", "true", err)) == 0 &&
+            (rc = set(conf, "fetch.wait.max.ms", "100", err)) == 0)
+            rc = set(conf, "auto.offset.reset", "earliest", err);
+    }
+    if (rc == 0) {
+        *ret = rd_kafka_new(type, conf, text, sizeof text);
+        if (*ret)
+            return 0;
+        rc = bs_error_set(err, BS_EINVAL, "kafkastore: %s", text);
+    }
+    rd_kafka_conf_destroy(conf);
+    return rc;
+}
+
+/* ---- the reading thread ---- */
+
+static void say_step(struct sr_journal *j, const char *step)
+{
+    if (strcmp(j->step, step) != 0) {
+        snprintf(j->step, sizeof j->step, "%s", step);
+        bs_log(&waiting, "%s", step);
+    }
+    j->options.on_step(j->options.ctx, step);
+}
+
+static bool stopped(const struct sr_journal *j)
+{
+    return atomic_load_explicit(&j->stop, memory_order_acquire);
+}
+
+static void say_failed(struct sr_journal *j, const struct bs_error *err)
+{
+    if (!j->failed)
+        j->options.on_failed(j->options.ctx, err);
+    j->failed = true;
+}
+
+/* One step of start-up; errors are the step's text until the time is over. */
+static void prepare(struct sr_journal *j)
+{
+    bool ready = false;
+    while (!ready && !stopped(j)) {
+        struct bs_error err = {0};
+        int rc = sr_topic_prepare(j->producer, j->options.topic, j->options.replication, &err);
+        ready = rc == 0;
+        if (ready)
+            break;
+        say_step(j, err.text);
+        if (bs_error_class(rc) != BS_RETRY || now_ms() > j->deadline_ms) {
+            bs_error_wrap(&err, "start");
+            say_failed(j, &err);
+        }
+        rd_kafka_poll(j->producer, STEP_MS);
+    }
+}
+
+static int assign(struct sr_journal *j)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_resp_err_t code;
+    rd_kafka_topic_partition_list_add(list, j->options.topic, 0)->offset =
+        RD_KAFKA_OFFSET_BEGINNING;
+    code = rd_kafka_assign(j->consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code ? BS_EIO : 0;
+}
+
+static void take_message(struct sr_journal *j, const rd_kafka_message_t *message)
+{
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        if (!j->caught_up)
+            bs_log(&replayed, "topic %s is read up to offset %lld", j->options.topic,
+                   (long long)message->offset);
+        j->caught_up = true;
+        j->options.on_step(j->options.ctx, NULL);
+    } else if (message->err) {
+        bs_log(&broker_error, "reading %s: %s", j->options.topic, rd_kafka_message_errstr(message));
+    } else {
+        int64_t timestamp_ms = rd_kafka_message_timestamp(message, NULL);
+        j->options.on_record(j->options.ctx, message->offset, timestamp_ms,
+                             bs_bytes(message->key, message->key_len),
+                             bs_bytes(message->payload, message->len));
+    }
+}
+
+static void *read_topic(void *arg)
+{
+    struct sr_journal *j = arg;
+    struct bs_error err = {0};
+    prepare(j);
+    if (!stopped(j) && assign(j) < 0) {
+        bs_error_set(&err, BS_EIO, "topic %s cannot be read", j->options.topic);
+        say_failed(j, &err);
+    }
+    if (!stopped(j))
+        say_step(j, "reading the topic to its end");
+    while (!stopped(j)) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(j->consumer, POLL_MS);
+        if (message) {
+            take_message(j, message);
+            rd_kafka_message_destroy(message);
+        }
+        if (!j->caught_up && now_ms() > j->deadline_ms) {
+            bs_error_set(&err, BS_ETIMEOUT, "start: topic %s was not read to its end in %lld ms",
+                         j->options.topic, (long long)j->options.init_ms);
+            say_failed(j, &err);
+        }
+    }
+    return NULL;
+}
+
+int sr_journal_open(const struct sr_journal_options *options, struct sr_journal **ret,
+                    struct bs_error *err)
+{
+    struct sr_journal *j = bs_new(struct sr_journal);
+    int rc;
+    j->options = *options;
+    j->options.bootstrap = bs_strdup(options->bootstrap);
+    j->options.topic = bs_strdup(options->topic);
+    j->options.properties = bs_strdup(options->properties);
+    j->deadline_ms = now_ms() + options->init_ms;
+    atomic_init(&j->stop, false);
+    if ((rc = open_client(j, RD_KAFKA_PRODUCER, &j->producer, err)) < 0 ||
+        (rc = open_client(j, RD_KAFKA_CONSUMER, &j->consumer, err)) < 0)
+        goto failed;
+    rd_kafka_poll_set_consumer(j->consumer);
+    if ((rc = pthread_create(&j->thread, NULL, read_topic, j)) != 0) {
+        rc = bs_error_sys(err, rc, "cannot start the registry's reading thread");
+        goto failed;
+    }
+    j->started = true;
+    *ret = j;
+    return 0;
+failed:
+    sr_journal_close(j);
+    return rc;
+}
+
+void sr_journal_close(struct sr_journal *j)
+{
+    if (j == NULL)
+        return;
+    atomic_store_explicit(&j->stop, true, memory_order_release);
+    if (j->started)
+        pthread_join(j->thread, NULL);
+    if (j->consumer) {
+        rd_kafka_consumer_close(j->consumer);
+        rd_kafka_destroy(j->consumer);
+    }
+    if (j->producer)
+        rd_kafka_destroy(j->producer);
+    bs_free((char *)j->options.bootstrap);
+    bs_free((char *)j->options.topic);
+    bs_free((char *)j->options.properties);
+    bs_free(j);
+}
+
+/* ---- appending ---- */
+
+static int error_code(rd_kafka_resp_err_t code)
+{
+    switch (code) {
+    case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+        return BS_ETIMEOUT;
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+        return BS_ELIMIT;
+    default:
+        return BS_EIO;
+    }
+}
+
+int sr_journal_append(struct sr_journal *j, const struct sr_message *messages, size_t count,
+                      int64_t *ret_last_offset, struct bs_error *err)
+{
+    struct delivery delivery = {.last_offset = -1};
+    for (size_t i = 0; i < count && !delivery.error; i++) {
+        const struct sr_message *m = &messages[i];
+        rd_kafka_resp_err_t code =
+            rd_kafka_producev(j->producer, RD_KAFKA_V_TOPIC(j->options.topic),
+                              RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                              RD_KAFKA_V_KEY((void *)m->key.ptr, m->key.len),
+                              RD_KAFKA_V_VALUE((void *)m->value.ptr, m->value.len),
+                              RD_KAFKA_V_OPAQUE(&delivery), RD_KAFKA_V_END);
+        if (code)
+            delivery.error = code;
+        else
+            delivery.pending++;
+    }
+    while (delivery.pending) /* ends: every message is delivered or times out */
+        rd_kafka_poll(j->producer, POLL_MS);
+    *ret_last_offset = delivery.last_offset;
+    if (delivery.error)
+        return bs_error_set(err, error_code(delivery.error), "writing to topic %s: %s",
+                            j->options.topic, rd_kafka_err2str(delivery.error));
+    return 0;
+}

@@ -1,0 +1,70 @@
+/* Routes that check a schema without registering it. */
+#include "schema-registry/route.h"
+
+static void put_verdict(struct sr_call *call, bool fine, const char *const *messages, size_t count)
+{
+    struct bs_buf *out = &call->response->body;
+    bs_buf_printf(out, "{\"is_compatible\":%s", fine ? "true" : "false");
+    if (sr_flag(call, "verbose")) {
+        bs_buf_puts(out, ",\"messages\":[");
+        for (size_t i = 0; i < count; i++) {
+            bs_buf_puts(out, i ? "," : "");
+            sr_put_text(out, messages[i]);
+        }
+        bs_buf_puts(out, "]");
+    }
+    bs_buf_puts(out, "}");
+}
+
+/* `only` NULL: all live versions under the level. */
+static void check(struct sr_call *call, struct sr_input *input, const struct sr_version *only,
+                  bool nothing_there)
+{
+    struct sd_schema *schema = NULL;
+    struct bs_error err = {0};
+    const char **messages = NULL;
+    size_t count = 0;
+    bool fine;
+    if (sr_input_parse(call, input, true, &schema, &err) < 0) {
+        const char *text = bs_arena_printf(call->request->arena,
+                                           "Invalid schema of type AVRO, details: %s", err.text);
+        if (sr_flag(call, "verbose"))
+            put_verdict(call, false, &text, 1);
+        else
+            sr_fail(call, 42201, "%s", text);
+        return;
+    }
+    fine = nothing_there || sr_compatible(call, input, schema, only, &messages, &count);
+    put_verdict(call, fine, messages, count);
+    sd_schema_unref(schema);
+}
+
+int sr_compat_all(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    struct sr_call call;
+    if (sr_begin_subject(&call, ctx, request, response)) {
+        struct sr_input input;
+        if (sr_input_read(&call, &input))
+            check(&call, &input, NULL, false);
+    }
+    return sr_end(&call);
+}
+
+int sr_compat_version(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    struct sr_call call;
+    if (sr_begin_subject(&call, ctx, request, response)) {
+        const struct sr_subject *subject = sr_store_subject(call.store, call.subject);
+        const struct sr_version *version;
+        struct sr_input input;
+        int number;
+        if (!sr_version_param(&call, request->params[1], &number) || !sr_input_read(&call, &input))
+            return sr_end(&call);
+        version = sr_subject_version(subject, number, false);
+        if (version == NULL && number != -1)
+            sr_fail(&call, 40402, "Version %d not found.", number);
+        else
+            check(&call, &input, version, version == NULL);
+    }
+    return sr_end(&call);
+}

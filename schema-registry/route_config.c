@@ -1,0 +1,319 @@
+/* Routes of compatibility levels, further settings, and modes; global ones and those of a subject.
+ * A setting is one record whose value is the whole of it: a change is read, merged and written by
+ * the one writer. */
+#include "schema-registry/route.h"
+
+#include "lib/serde/json.h"
+
+#include <string.h>
+
+/* Members of a config in the order of the records; the level is "compatibility" in requests. */
+static const struct {
+    const char *name;
+    enum sd_type type;
+} members[] = {
+    {"alias", SD_STRING},
+    {"normalize", SD_BOOL},
+    {"validateFields", SD_BOOL},
+    {"validateRules", SD_BOOL},
+    {"compatibilityLevel", SD_STRING},
+    {"compatibilityPolicy", SD_STRING},
+    {"compatibilityGroup", SD_STRING},
+    {"defaultMetadata", SD_MAP},
+    {"overrideMetadata", SD_MAP},
+    {"defaultRuleSet", SD_MAP},
+    {"overrideRuleSet", SD_MAP},
+    {"aliasForDeks", SD_STRING},
+    {"validateNewSchemas", SD_BOOL},
+};
+
+enum { MEMBERS = sizeof members / sizeof *members };
+
+static const char *request_name(size_t i)
+{
+    return strcmp(members[i].name, "compatibilityLevel") == 0 ? "compatibility" : members[i].name;
+}
+
+/* {"compatibilityLevel":…} as GET gives it, or {"compatibility":…} as PUT does. */
+static void put_config(struct bs_buf *out, const struct sd_value *json, bool as_request)
+{
+    bool first = true;
+    bs_buf_puts(out, "{");
+    for (size_t i = 0; json && i < MEMBERS; i++) {
+        const struct sd_value *value = sd_value_get(json, bs_bytes_text(members[i].name));
+        if (value == NULL || value->type == SD_NULL)
+            continue;
+        bs_buf_printf(out, "%s\"%s\":", first ? "" : ",",
+                      as_request ? request_name(i) : members[i].name);
+        sd_json_write(value, true, out, NULL);
+        first = false;
+    }
+    bs_buf_puts(out, "}");
+}
+
+static bool valid_level(struct sr_call *call, struct sd_value *value)
+{
+    char text[64] = "";
+    enum sr_level level;
+    const char *name;
+    if (value->bytes.len < sizeof text)
+        memcpy(text, value->bytes.ptr, value->bytes.len);
+    level = sr_level_parse(text);
+    if (level == SR_LEVEL_UNSET) {
+        sr_fail(call, 42203,
+                "Invalid compatibility level. Valid values are none, backward, forward, full, "
+                "backward_transitive, forward_transitive, and full_transitive");
+        return false;
+    }
+    name = sr_level_name(level);
+    value->bytes = bs_bytes_text(name);
+    return true;
+}
+
+/* The old config with the members of the request over it; false: the response is set. */
+static bool merge_config(struct sr_call *call, const struct sd_value *old,
+                         const struct sd_value *body, struct sd_value *ret)
+{
+    struct bs_arena *arena = call->request->arena;
+    *ret = (struct sd_value){.type = SD_MAP};
+    ret->map.fields = bs_arena_array(arena, MEMBERS + 1, sizeof *ret->map.fields);
+    if (call->subject) {
+        ret->map.fields[ret->map.count].name = bs_bytes_text("subject");
+        ret->map.fields[ret->map.count++].value =
+            (struct sd_value){.type = SD_STRING, .bytes = bs_bytes_text(call->subject)};
+    }
+    for (size_t i = 0; i < MEMBERS; i++) {
+        const struct sd_value *value = sd_value_get(body, bs_bytes_text(request_name(i)));
+        struct sd_field *to = &ret->map.fields[ret->map.count];
+        if (value == NULL && old)
+            value = sd_value_get(old, bs_bytes_text(members[i].name));
+        if (value == NULL || value->type == SD_NULL)
+            continue;
+        if (value->type != (uint8_t)members[i].type) {
+            sr_fail(call, 400, "Unable to process JSON: \"%s\" is %s, %s is wanted",
+                    request_name(i), sd_type_name((enum sd_type)value->type),
+                    sd_type_name(members[i].type));
+            return false;
+        }
+        to->name = bs_bytes_text(members[i].name);
+        to->value = *sd_value_copy(arena, value);
+        if (strcmp(members[i].name, "compatibilityLevel") == 0 && !valid_level(call, &to->value))
+            return false;
+        ret->map.count++;
+    }
+    return true;
+}
+
+static bool refuse_readonly(struct sr_call *call)
+{
+    if (sr_store_mode(call->store, call->subject) != SR_MODE_READONLY)
+        return false;
+    sr_fail(call, 42205, "Subject %s in context . is in read-only mode",
+            call->subject ? call->subject : "null");
+    return true;
+}
+
+static void config_get(struct sr_call *call)
+{
+    const struct sr_config *config = sr_store_config(call->store, call->subject);
+    const char *level = sr_level_name(sr_store_level(call->store, call->subject));
+    if (call->subject && config == NULL && !sr_flag(call, "defaultToGlobal")) {
+        sr_fail(call, 40408, "Subject '%s' does not have subject-level compatibility configured",
+                call->subject);
+        return;
+    }
+    if (config &&
+        (config->level != SR_LEVEL_UNSET || (call->subject && !sr_flag(call, "defaultToGlobal"))))
+        put_config(&call->response->body, config->json, false);
+    else
+        bs_buf_printf(&call->response->body, "{\"compatibilityLevel\":\"%s\"}", level);
+}
+
+static void config_put(struct sr_call *call)
+{
+    const struct sr_config *old;
+    struct sr_record record = {.kind = SR_RECORD_CONFIG, .subject = call->subject};
+    struct sd_value body;
+    if (!sr_body(call, &body) || !sr_become_writer(call) || refuse_readonly(call))
+        return;
+    old = sr_store_config(call->store, call->subject);
+    if (!merge_config(call, old ? old->json : NULL, &body, &record.value))
+        return;
+    if (sr_append(call, &record, 1))
+        put_config(&call->response->body, &record.value, true);
+}
+
+static void config_delete(struct sr_call *call)
+{
+    struct sr_record record = {
+        .kind = SR_RECORD_CONFIG, .subject = call->subject, .tombstone = true};
+    const struct sr_config *old;
+    struct bs_buf text = BS_BUF_INIT;
+    if (!sr_become_writer(call) || refuse_readonly(call))
+        return;
+    old = sr_store_config(call->store, call->subject);
+    if (old == NULL && call->subject) {
+        sr_fail(call, 40401, "Subject '%s' not found.", call->subject);
+        return;
+    }
+    if (old)
+        put_config(&text, old->json, false);
+    else
+        bs_buf_printf(&text, "{\"compatibilityLevel\":\"%s\"}",
+                      sr_level_name(sr_store_level(call->store, NULL)));
+    if (sr_append(call, &record, 1))
+        bs_buf_put(&call->response->body, text.data, text.len);
+    bs_buf_deinit(&text);
+}
+
+static void put_mode(struct sr_call *call, enum sr_mode mode)
+{
+    bs_buf_printf(&call->response->body, "{\"mode\":\"%s\"}", sr_mode_name(mode));
+}
+
+static void mode_get(struct sr_call *call)
+{
+    enum sr_mode own = sr_store_own_mode(call->store, call->subject);
+    if (call->subject && own == SR_MODE_UNSET && !sr_flag(call, "defaultToGlobal"))
+        sr_fail(call, 40409, "Subject '%s' does not have subject-level mode configured",
+                call->subject);
+    else
+        put_mode(call, sr_store_mode(call->store, call->subject));
+}
+
+static struct sr_record mode_record(struct sr_call *call, enum sr_mode mode)
+{
+    struct sd_field *fields = bs_arena_array(call->request->arena, 2, sizeof *fields);
+    struct sr_record record = {.kind = SR_RECORD_MODE, .subject = call->subject};
+    size_t count = 0;
+    if (call->subject) {
+        fields[count].name = bs_bytes_text("subject");
+        fields[count++].value =
+            (struct sd_value){.type = SD_STRING, .bytes = bs_bytes_text(call->subject)};
+    }
+    fields[count].name = bs_bytes_text("mode");
+    fields[count++].value =
+        (struct sd_value){.type = SD_STRING, .bytes = bs_bytes_text(sr_mode_name(mode))};
+    record.value = (struct sd_value){.type = SD_MAP, .map = {.fields = fields, .count = count}};
+    return record;
+}
+
+static void mode_put(struct sr_call *call)
+{
+    const struct sd_value *value;
+    enum sr_mode mode = SR_MODE_UNSET;
+    struct sr_record record;
+    struct sd_value body;
+    char text[32] = "";
+    if (!sr_body(call, &body))
+        return;
+    value = sd_value_get(&body, bs_bytes_text("mode"));
+    if (value && value->type == SD_STRING && value->bytes.len < sizeof text) {
+        memcpy(text, value->bytes.ptr, value->bytes.len);
+        mode = sr_mode_parse(text);
+    }
+    if (mode != SR_MODE_READWRITE && mode != SR_MODE_READONLY) {
+        sr_fail(call, 42204, "Invalid mode. Valid values are READWRITE and READONLY.");
+        return;
+    }
+    record = mode_record(call, mode);
+    if (sr_become_writer(call) && sr_append(call, &record, 1))
+        put_mode(call, mode);
+}
+
+static void mode_delete(struct sr_call *call)
+{
+    struct sr_record record = {.kind = SR_RECORD_MODE, .subject = call->subject, .tombstone = true};
+    enum sr_mode old;
+    if (!sr_become_writer(call))
+        return;
+    old = sr_store_own_mode(call->store, call->subject);
+    if (old == SR_MODE_UNSET && call->subject) {
+        sr_fail(call, 40401, "Subject '%s' not found.", call->subject);
+        return;
+    }
+    if (old == SR_MODE_UNSET)
+        old = SR_MODE_READWRITE;
+    if (sr_append(call, &record, 1))
+        put_mode(call, old);
+}
+
+/* ---- the handlers: global, then of a subject ---- */
+
+static int global(void *ctx, struct ht_request *request, struct ht_response *response,
+                  void (*run)(struct sr_call *))
+{
+    struct sr_call call;
+    if (sr_begin(&call, ctx, request, response))
+        run(&call);
+    return sr_end(&call);
+}
+
+static int of_subject(void *ctx, struct ht_request *request, struct ht_response *response,
+                      void (*run)(struct sr_call *))
+{
+    struct sr_call call;
+    if (sr_begin_subject(&call, ctx, request, response))
+        run(&call);
+    return sr_end(&call);
+}
+
+int sr_config_get(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    return global(ctx, request, response, config_get);
+}
+
+int sr_config_put(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    return global(ctx, request, response, config_put);
+}
+
+int sr_config_delete(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    return global(ctx, request, response, config_delete);
+}
+
+int sr_subject_config_get(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    return of_subject(ctx, request, response, config_get);
+}
+
+int sr_subject_config_put(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    return of_subject(ctx, request, response, config_put);
+}
+
+int sr_subject_config_delete(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    return of_subject(ctx, request, response, config_delete);
+}
+
+int sr_mode_get(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    return global(ctx, request, response, mode_get);
+}
+
+int sr_mode_put(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    return global(ctx, request, response, mode_put);
+}
+
+int sr_mode_delete(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    return global(ctx, request, response, mode_delete);
+}
+
+int sr_subject_mode_get(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    return of_subject(ctx, request, response, mode_get);
+}
+
+int sr_subject_mode_put(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    return of_subject(ctx, request, response, mode_put);
+}
+
+int sr_subject_mode_delete(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    return of_subject(ctx, request, response, mode_delete);
+}

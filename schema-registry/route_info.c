@@ -1,0 +1,54 @@
+/* Routes that tell about the registry itself. /health and /metrics work while it is starting. */
+#include "schema-registry/route.h"
+
+int sr_root(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    (void)ctx;
+    (void)request;
+    bs_buf_puts(&response->body, "{}");
+    return 0;
+}
+
+int sr_health(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    struct sr_service *service = ctx;
+    (void)request;
+    response->content_type = "application/json";
+    response->status =
+        sr_gate_health(service->gate, service->listen, &response->body) == 0 ? 200 : 503;
+    return 0;
+}
+
+int sr_metrics(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    (void)ctx;
+    (void)request;
+    response->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    bs_metric_print_all(&response->body);
+    return 0;
+}
+
+int sr_contexts(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    (void)ctx;
+    (void)request;
+    bs_buf_puts(&response->body, "[\".\"]");
+    return 0;
+}
+
+int sr_metadata_id(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    (void)ctx;
+    (void)request;
+    bs_buf_puts(&response->body, "{\"id\":\"\",\"scope\":{\"path\":[],\"clusters\":{"
+                                 "\"schema-registry-cluster\":\"schema-registry\"}}}");
+    return 0;
+}
+
+int sr_metadata_version(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    (void)ctx;
+    (void)request;
+    bs_buf_puts(&response->body, "{\"version\":\"" WEIR_VERSION "\",\"commitId\":\"\"}");
+    return 0;
+}

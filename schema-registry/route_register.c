@@ -1,0 +1,213 @@
+/* Registration: the one way to a new id.
+ *
+ * A schema that the subject has is found without any lock but the reader's. Otherwise the request
+ * becomes the one writer, looks again, checks the mode, the schema (strictly now) and the
+ * compatibility, and appends one record; the answer is given when that record has been applied. If
+ * another process won with the same id, its record was first and ours has no effect: then again
+ * with the next id. */
+#include "schema-registry/route.h"
+
+#include <string.h>
+
+enum { TRIES = 5 };
+
+static void put_registered(struct sr_call *call, const struct sr_version *version)
+{
+    struct bs_buf *out = &call->response->body;
+    char guid[SR_GUID_TEXT];
+    sr_content_guid(&version->entry->content, guid);
+    bs_buf_printf(out, "{\"id\":%d,\"version\":%d,\"guid\":\"%s\",\"schemaType\":\"AVRO\"",
+                  (int)version->entry->id, version->number, guid);
+    sr_content_put_members(&version->entry->content, out);
+    bs_buf_puts(out, "}");
+}
+
+/* An empty schema stands for the text of the latest version (to add metadata to it). */
+static bool fill_empty(struct sr_call *call, struct sr_input *input)
+{
+    const struct sr_version *latest =
+        sr_subject_version(sr_store_subject(call->store, call->subject), -1, false);
+    if (input->content.text.len)
+        return true;
+    if (latest == NULL) {
+        sr_fail(call, 42201, "Empty schema");
+        return false;
+    }
+    input->content.text =
+        bs_bytes(bs_arena_dup(call->request->arena, latest->entry->content.text.ptr,
+                              latest->entry->content.text.len),
+                 latest->entry->content.text.len);
+    return true;
+}
+
+/* What the request leaves out it takes from the version before; "confluent:version" is not taken.
+ */
+static void inherit(struct sr_call *call, struct sr_input *input)
+{
+    const struct sr_version *latest =
+        sr_subject_version(sr_store_subject(call->store, call->subject), -1, false);
+    struct bs_arena *arena = call->request->arena;
+    const struct sd_value *old = latest ? latest->entry->content.metadata : NULL;
+    if (latest && input->content.rule_set == NULL && latest->entry->content.rule_set)
+        input->content.rule_set = sd_value_copy(arena, latest->entry->content.rule_set);
+    if (old && input->content.metadata == NULL) {
+        struct sd_value *copy = sd_value_copy(arena, old);
+        struct sd_value *properties =
+            (struct sd_value *)sd_value_get(copy, bs_bytes_text("properties"));
+        for (size_t i = 0; properties && i < properties->map.count; i++) {
+            if (!bs_bytes_is(properties->map.fields[i].name, "confluent:version"))
+                continue;
+            memmove(properties->map.fields + i, properties->map.fields + i + 1,
+                    (properties->map.count - i - 1) * sizeof *properties->map.fields);
+            properties->map.count--;
+        }
+        input->content.metadata = copy;
+    }
+}
+
+static bool check_writable(struct sr_call *call)
+{
+    if (sr_store_mode(call->store, call->subject) != SR_MODE_READONLY)
+        return true;
+    sr_fail(call, 42205, "Subject %s in context . is in read-only mode", call->subject);
+    return false;
+}
+
+static bool check_version(struct sr_call *call, const struct sr_input *input)
+{
+    const struct sr_version *newest =
+        sr_subject_version(sr_store_subject(call->store, call->subject), -1, true);
+    int next = newest ? newest->number + 1 : 1;
+    if (input->id >= 0) {
+        sr_fail(call, 42205, "Subject %s in context . is not in import mode", call->subject);
+        return false;
+    }
+    if (input->version > 0 && input->version != next) {
+        sr_fail(call, 42201,
+                "Version is not one more than previous version (%d is given, %d is next)",
+                input->version, next);
+        return false;
+    }
+    return true;
+}
+
+static void fail_incompatible(struct sr_call *call, const char **messages, size_t count)
+{
+    struct bs_buf list = BS_BUF_INIT;
+    for (size_t i = 0; i < count; i++)
+        bs_buf_printf(&list, "%s%s", i ? ", " : "", messages[i]);
+    sr_fail(call, 409,
+            "Schema being registered is incompatible with an earlier schema for subject \"%s\", "
+            "details: [%s]",
+            call->subject, bs_buf_text(&list));
+    bs_metric_add(&call->service->incompatible, 1);
+    bs_buf_deinit(&list);
+}
+
+/* Soft-deleted versions with the same id make room for the new number, unless referred to. */
+static size_t add_tombstones(struct sr_call *call, int32_t id, struct sr_record *records)
+{
+    const struct sr_subject *subject = sr_store_subject(call->store, call->subject);
+    size_t count = 0;
+    for (size_t i = 0; subject && i < subject->count; i++) {
+        const struct sr_version *version = &subject->versions[i];
+        if (!version->deleted || version->entry->id != id ||
+            sr_store_referrers(call->store, call->subject, version->number, true, NULL))
+            continue;
+        records[count++] = (struct sr_record){.kind = SR_RECORD_SCHEMA,
+                                              .subject = call->subject,
+                                              .version = version->number,
+                                              .tombstone = true};
+    }
+    return count;
+}
+
+/* One try: true when the response is set. */
+static bool append_version(struct sr_call *call, const struct sr_input *input)
+{
+    const struct sr_subject *subject = sr_store_subject(call->store, call->subject);
+    const struct sr_version *newest = sr_subject_version(subject, -1, true), *version;
+    const struct sr_entry *same = sr_store_digest(call->store, &input->content);
+    struct sr_record *records =
+        bs_arena_array(call->request->arena, (subject ? subject->count : 0) + 1, sizeof *records);
+    struct sr_record record = {
+        .kind = SR_RECORD_SCHEMA,
+        .subject = call->subject,
+        .version = newest ? newest->number + 1 : 1,
+        .id = same ? same->id : sr_gate_next_id(call->service->gate),
+        .content = input->content,
+    };
+    size_t count;
+    if (newest && newest->number == INT32_MAX) {
+        sr_fail(call, 50001, "Subject %s has no version numbers left", call->subject);
+        return true;
+    }
+    /* The new version first: if the writes end between, nothing is lost. */
+    records[0] = record;
+    count = 1 + add_tombstones(call, record.id, records + 1);
+    if (!sr_append(call, records, count))
+        return true;
+    version =
+        sr_subject_version(sr_store_subject(call->store, call->subject), record.version, false);
+    if (version == NULL || version->entry->id != record.id ||
+        !sr_content_same_digest(&version->entry->content, &input->content))
+        return false;
+    put_registered(call, version);
+    return true;
+}
+
+static void register_new(struct sr_call *call, struct sr_input *input)
+{
+    const struct sr_version *known;
+    struct bs_error err = {0};
+    struct sd_schema *schema = NULL;
+    const char **messages;
+    size_t count;
+    bool answered = false;
+    if (!check_writable(call))
+        return;
+    inherit(call, input);
+    if (sr_input_parse(call, input, true, &schema, &err) < 0) {
+        sr_fail(call, 42201, "Invalid schema %.*s, details: %s",
+                (int)(input->content.text.len > 2000 ? 2000 : input->content.text.len),
+                (const char *)input->content.text.ptr, err.text);
+        return;
+    }
+    known = sr_subject_find(sr_store_subject(call->store, call->subject), &input->content, false);
+    if (known) {
+        put_registered(call, known);
+    } else if (check_version(call, input)) {
+        if (!sr_flag(call, "force") && !sr_compatible(call, input, schema, NULL, &messages, &count))
+            fail_incompatible(call, messages, count);
+        else
+            for (int i = 0; i < TRIES && !answered; i++)
+                answered = append_version(call, input);
+        if (!answered && call->response->status == 0)
+            sr_fail(call, 50001, "Another process writes to the topic at the same time");
+    }
+    sd_schema_unref(schema);
+}
+
+int sr_version_register(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    struct sr_call call;
+    if (sr_begin_subject(&call, ctx, request, response)) {
+        const struct sr_version *known;
+        struct sd_schema *schema = NULL;
+        struct bs_error err = {0};
+        struct sr_input input;
+        if (!sr_input_read(&call, &input) || !fill_empty(&call, &input))
+            return sr_end(&call);
+        if (sr_input_parse(&call, &input, false, &schema, &err) < 0) {
+            sr_fail(&call, 42201, "Invalid schema of type AVRO, details: %s", err.text);
+            return sr_end(&call);
+        }
+        sd_schema_unref(schema);
+        known = sr_subject_find(sr_store_subject(call.store, call.subject), &input.content, false);
+        if (known)
+            put_registered(&call, known);
+        else if (sr_become_writer(&call))
+            register_new(&call, &input);
+    }
+    return sr_end(&call);
+}

@@ -1,0 +1,80 @@
+/* Service: what the handlers of the REST interface share: how a request begins, how it fails, how a
+ * schema of a request becomes a content. Handlers run on any of the server's threads. */
+#ifndef WEIR_SR_SERVICE_H
+#define WEIR_SR_SERVICE_H
+
+#include "lib/http/http.h"
+#include "schema-registry/compat_avro.h"
+#include "schema-registry/gate.h"
+
+struct sr_service {
+    struct sr_gate *gate;
+    struct ht_server *http;
+    struct ht_route *routes; /* with the body limit of the options */
+    char listen[300];
+    struct bs_metric requests, refused, incompatible;
+};
+
+/* One request, from sr_begin to sr_end. */
+struct sr_call {
+    struct sr_service *service;
+    struct ht_request *request;
+    struct ht_response *response;
+    const struct sr_store *store; /* NULL after sr_unlock */
+    const char *subject;          /* the first path parameter where the pattern has {subject} */
+    bool locked, writing;
+};
+
+/* Checks Accept and Content-Type and that the topic is replayed; false: the response is set. */
+bool sr_begin(struct sr_call *call, void *service, struct ht_request *request,
+              struct ht_response *response);
+/* As sr_begin, with params[0] as the subject: alias resolved, default context stripped. */
+bool sr_begin_subject(struct sr_call *call, void *service, struct ht_request *request,
+                      struct ht_response *response);
+int sr_end(struct sr_call *call); /* returns 0 for the handler */
+
+/* Becomes the one writer; the store is locked again then. false: the response is set. */
+bool sr_become_writer(struct sr_call *call);
+/* Unlocks the store, appends, and locks it again: what was read before is stale. */
+bool sr_append(struct sr_call *call, const struct sr_record *records, size_t count);
+
+/* error_code 40401 has status 404; a code below 1000 is its own status. */
+void sr_fail(struct sr_call *call, int code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+bool sr_flag(struct sr_call *call, const char *name); /* a boolean of the query, any case */
+/* offset and limit of the query applied to `total` items. */
+void sr_page(struct sr_call *call, size_t total, size_t most, size_t *ret_from, size_t *ret_to);
+/* "1", "latest", "-1" → number (-1: latest); false: 42202 is set. */
+bool sr_version_param(struct sr_call *call, const char *text, int *ret);
+bool sr_id_param(struct sr_call *call, const char *text, int32_t *ret);
+
+/* The JSON object of the body; false: 400, 422 set. */
+bool sr_body(struct sr_call *call, struct sd_value *ret);
+
+/* A schema as a request brings it. */
+struct sr_input {
+    struct sr_content content; /* text as sent, then canonical */
+    int version, id;           /* 0 and -1: not given */
+    bool normalize;
+};
+
+/* Reads the body; false: the response is set. */
+bool sr_input_read(struct sr_call *call, struct sr_input *ret);
+/* Parses input (references from the store) and puts the canonical text and the digest into it.
+ * BS_E…: err says what is wrong with the schema. */
+int sr_input_parse(struct sr_call *call, struct sr_input *input, bool strict,
+                   struct sd_schema **ret, struct bs_error *err);
+/* Parses stored content. */
+int sr_content_parse(const struct sr_store *store, const struct sr_content *content, bool strict,
+                     bool live_refs, struct sd_schema **ret, struct bs_error *err);
+/* Compares with the live versions under the level (or with `only`). */
+bool sr_compatible(struct sr_call *call, const struct sr_input *input,
+                   const struct sd_schema *schema, const struct sr_version *only,
+                   const char ***ret_messages, size_t *ret_count);
+
+/* {"subject",…} of a version. */
+void sr_put_version(struct sr_call *call, const char *subject, const struct sr_version *version,
+                    bool with_time);
+void sr_put_text(struct bs_buf *out, const char *text); /* a JSON string */
+
+#endif
