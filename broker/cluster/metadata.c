@@ -340,6 +340,8 @@ int bk_metadata_open(const struct bk_metadata_spec *spec, struct bk_metadata **r
         rc = meta_open(metadata, err);
     if (!rc)
         rc = bk_log_open(dir, &config, &spec->ports, &metadata->log, NULL, err);
+    if (!rc) /* the log's folder may be new */
+        rc = spec->ports.files->sync_dir(spec->ports.files, spec->dir, err);
     if (!rc)
         rc = metadata_replay(metadata, err);
     if (!rc)

@@ -259,6 +259,7 @@ int bk_log_roll(struct bk_log *log, struct bs_error *err)
         bk_segment_free(segment);
         return rc;
     }
+    segment->indexed = true;
     log->dir_dirty = true;
     log_draw_jitter(log);
     /* On disk already; else the sync that covers it seals it. */
@@ -294,6 +295,7 @@ static int log_write(struct bk_log *log, const uint8_t *bytes, size_t len, struc
         return 0;
     }
     struct bs_error undo = {0};
+    active->dirty = true; /* the cut, too, must be on disk before what comes later */
     if (files->truncate(files, file, active->bytes, &undo) != 0)
         rc = bs_error_set(err, BS_EIO, "%s; and the part written could not be cut", undo.text);
     return rc;

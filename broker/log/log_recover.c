@@ -1,7 +1,8 @@
 /* Recovery: what opening a log does. Segments up to the first without an .index are taken as they
- * are; the rest is read in full, CRC by CRC, and cut at the first byte that is no whole batch, with
- * everything behind. Producer state is the newest snapshot plus a replay of what follows it. Doing
- * it again, also after a crash in the middle, gives the same log. Owner: the loop thread. */
+ * are; the rest is read in full, CRC by CRC, and cut at the first byte that is no whole batch; a
+ * segment that does not begin where the one before ends goes, with everything behind. Producer
+ * state is the newest snapshot plus a replay of what follows it. Doing it again, also after a crash
+ * in the middle, gives the same log. Owner: the loop thread. */
 #include "broker/log/log_state.h"
 
 #include "lib/base/mem.h"
@@ -161,9 +162,9 @@ static int segment_cut(struct bk_log *log, struct bk_segment *segment, int64_t b
     return 0;
 }
 
-/* Reads a segment in full. *ret_torn: it was cut, and nothing may follow it. */
+/* Reads a segment in full and cuts what is no whole batch. */
 static int segment_scan(struct bk_log *log, struct bk_segment *segment, int64_t replay_from,
-                        struct bk_recovery *recovery, bool *ret_torn, struct bs_error *err)
+                        struct bk_recovery *recovery, struct bs_error *err)
 {
     struct bk_scan scan;
     struct kp_batch batch;
@@ -193,7 +194,6 @@ static int segment_scan(struct bk_log *log, struct bk_segment *segment, int64_t 
     recovery->scanned_bytes += scan.next;
     int64_t good = scan.next;
     bk_scan_deinit(&scan);
-    *ret_torn = rc == BS_ECORRUPT;
     if (rc == BS_ECORRUPT)
         rc = segment_cut(log, segment, good, recovery, err);
     else if (rc == 1)
@@ -268,6 +268,7 @@ static int recover_drop_snapshots(struct bk_log *log, const struct folder *f, st
         char *path = bk_segment_path(log->dir, f->snapshots[i], "snapshot");
         rc = files->unlink(files, path, err);
         bs_free(path);
+        log->dir_dirty = true; /* one above the end must not come back once the log is longer */
     }
     return rc;
 }
@@ -301,6 +302,7 @@ static int recover_drop_segments(struct bk_log *log, size_t keep, struct bk_reco
         recovery->truncated_bytes += last->bytes;
         bs_log(&bk_event_log_truncated, "%s follows a cut and was removed", last->fd.path);
         rc = bk_segment_remove(last, log->dir, err);
+        log->dir_dirty = true;
         if (!rc) {
             log->count--;
             bk_segment_free(last);
@@ -320,10 +322,12 @@ static int recover_scan(struct bk_log *log, size_t first, const struct folder *f
         if (log->segments[i]->next_offset > from)
             rc = segment_replay(log, log->segments[i], from, err);
     for (size_t i = first; i < log->count && !rc; i++) {
-        bool torn = false;
-        rc = segment_scan(log, log->segments[i], from, recovery, &torn, err);
-        if (!rc && torn)
-            rc = recover_drop_segments(log, i + 1, recovery, err);
+        /* A name may outlast the data before it: what does not follow on is not ours to offer. */
+        if (i > 0 && log->segments[i]->base_offset != log->segments[i - 1]->next_offset) {
+            rc = recover_drop_segments(log, i, recovery, err);
+            break;
+        }
+        rc = segment_scan(log, log->segments[i], from, recovery, err);
     }
     if (!rc && first < log->count)
         rc = bk_log_sync(log, err);

@@ -69,7 +69,9 @@ static int retain_drop_first(struct bk_log *log, struct bs_error *err)
     size_t drop = 0;
     while (drop < log->aborted_count && log->aborted[drop].last_offset < log->start)
         drop++;
-    memmove(log->aborted, log->aborted + drop, (log->aborted_count - drop) * sizeof *log->aborted);
+    if (drop)
+        memmove(log->aborted, log->aborted + drop,
+                (log->aborted_count - drop) * sizeof *log->aborted);
     log->aborted_count -= drop;
     return 0;
 }

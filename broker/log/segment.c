@@ -79,7 +79,7 @@ int bk_segment_index(struct bk_segment *segment, const char *dir, struct bs_erro
                            time_path, segment->bytes, NULL);
     if (rc) {
         rc = segment_rebuild(segment, err);
-        if (!rc)
+        if (!rc && segment->sealed) /* the .index of another would vouch for it */
             bk_index_save(&segment->index, bk_fd_cache_files(segment->fd.cache), index_path,
                           time_path, NULL); /* only spares the next rebuild */
     }

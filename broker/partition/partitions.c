@@ -248,7 +248,9 @@ static bool folder_topic_id(struct bk_partitions *table, const char *dir, char o
     size_t len = 0;
     int version = -1;
     int rc = io_files_read_all(table->spec.ports.files, path, 1024, &text, &len, NULL);
-    bool found = rc == 0 && sscanf(text, "version: %d topic_id: %22s", &version, out) == 2;
+    /* The end of the line counts: the file is not synced, and may be cut by a crash. */
+    bool found = rc == 0 && sscanf(text, "version: %d topic_id: %22s", &version, out) == 2 &&
+                 len > 0 && text[len - 1] == '\n' && strlen(out) == 22;
     bs_free(text);
     bs_free(path);
     return found;

@@ -308,6 +308,22 @@ void bk_wait_cancel(struct bk_wait *wait)
     bs_free(wait);
 }
 
+void bk_waiter_drop(struct bk_waiter *w)
+{
+    while (w->heap_count > 0 || w->ready) {
+        while (w->heap_count > 0)
+            wait_end(w->heap[0], BK_WAIT_LOST);
+        struct bk_wait *wait = w->ready;
+        w->ready = wait->ready_next;
+        if (w->ready)
+            w->ready->ready_at = &w->ready;
+        else
+            w->ready_end = &w->ready;
+        wait->done(wait->ctx, wait->end);
+        bs_free(wait);
+    }
+}
+
 size_t bk_waiter_count(const struct bk_waiter *w)
 {
     return w->heap_count;

@@ -43,6 +43,8 @@ struct bk_wait *bk_waiter_park(struct bk_waiter *waiter, const struct bk_wait_sp
                                enum bk_wait_end *ret_end);
 /* done will not be called; the wait is gone. For a connection that closed. */
 void bk_wait_cancel(struct bk_wait *wait);
+/* All of them: every wait's done is called with BK_WAIT_LOST before this returns. For a stop. */
+void bk_waiter_drop(struct bk_waiter *waiter);
 size_t bk_waiter_count(const struct bk_waiter *waiter);
 
 #endif
