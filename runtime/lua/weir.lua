@@ -612,7 +612,7 @@ local function ready_list(what, list)
       fail(format("%s: '%s' must be a ready-made aggregate", what, tostring(name)),
         'aggregate { late = weir.count(), worst = weir.max("delay") }')
     end
-    ready[#ready + 1] = { name = name, kind = item.kind, field = item.field }
+    ready[#ready + 1] = { name = name, kind = item.kind, field = rawget(item, "field") }
   end
   if #ready == 0 then fail(what .. ": the table of aggregates is empty") end
   sort(ready, function(a, b) return a.name < b.name end)

@@ -30,7 +30,7 @@ int rt_join_step(struct rt_task *task, const struct rt_node *node, struct rt_upd
             return 0;
         }
     } else {
-        rc = rt_table_get(task, node->parents[1], &asking, &right, err);
+        rc = rt_table_lookup(task, node->parents[1], &asking, &right, err);
         if (rc)
             return bs_error_class(rc) == BS_CALLER ? rt_fail(task, node, update, rc, err) : rc;
     }

@@ -98,13 +98,13 @@ static bool derive(struct rt_task *task, const struct rt_node *node, struct rt_u
     return true;
 }
 
-int rt_table_get(struct rt_task *task, const struct rt_node *node, const struct rt_update *asking,
+int rt_table_lookup(struct rt_task *task, const struct rt_node *node, const struct rt_update *asking,
                  struct rt_datum *ret, struct bs_error *err)
 {
     int64_t timestamp = 0;
     if (node->stored)
         return get_row(task, node, &asking->key, ret, &timestamp, err);
-    int rc = rt_table_get(task, node->parents[0], asking, ret, err);
+    int rc = rt_table_lookup(task, node->parents[0], asking, ret, err);
     if (rc)
         return rc;
     struct rt_update update = {.key = asking->key, .timestamp = asking->timestamp};

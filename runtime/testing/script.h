@@ -1,0 +1,13 @@
+/* Script: a test file, run in a machine of its own with `require "weir.test"`. */
+#ifndef WEIR_RUNTIME_TESTING_SCRIPT_H
+#define WEIR_RUNTIME_TESTING_SCRIPT_H
+
+#include "lib/base/err.h"
+
+#include <stddef.h>
+
+/* Runs the file and prints a line per description to stdout. 0: it ran to its end, whatever
+ * failed. */
+int rt_script_run(const char *file, size_t *ret_passed, size_t *ret_failed, struct bs_error *err);
+
+#endif
