@@ -556,7 +556,7 @@ function Grouped:windowed_by(window)
   check_handle("windowed_by", window, "window", "a window (weir.tumbling, weir.hopping)")
   if rawget(self, "window") then fail("windowed_by: it is windowed already") end
   return handle("grouped", { from = self.from, options = self.options, path = self.path, suffix = self.suffix,
-    fn = self.fn, window = window, shared = self })
+    fn = rawget(self, "fn"), window = window, shared = self })
 end
 
 -- All aggregates of one group share its repartition topic.
@@ -569,7 +569,7 @@ local function group_source(group)
     local options = root.options
     local name = stateful_name("group_by", options, stream.path .. "-" .. root.suffix)
     stream = repartition_to(stream, name, { kind = root.suffix == "group-by" and "group_by" or "group_by_key",
-      partitions = options.partitions }, root.fn)
+      partitions = options.partitions }, rawget(root, "fn"))
   end
   rawset(root, "settled", stream)
   return stream

@@ -114,10 +114,8 @@ static int split(struct rt_task *task, const struct rt_node *node, struct rt_upd
 static int repartition(struct rt_task *task, const struct rt_node *node, struct rt_update *update,
                        struct bs_error *err)
 {
-    if (rt_datum_null(&update->key) && !node->keep_null) {
-        task->dropped++;
+    if (rt_datum_null(&update->key) && !node->keep_null)
         return 0;
-    }
     return rt_repartition_emit(task, node, update, false, err);
 }
 

@@ -40,7 +40,7 @@ struct rt_driver {
     int64_t wall_ms;
     int64_t *offsets; /* per topic of the plan */
     bool discard;
-    uint64_t discarded;
+    uint64_t discarded, dropped;
 };
 
 struct rt_driver *rt_driver_new(const char *file)
@@ -306,8 +306,10 @@ static int feed(struct rt_driver *driver, struct rt_message *message, struct bs_
     message->offset = next_offset(driver, message->topic);
     for (size_t i = 0; i < plan->global_count; i++)
         if (strcmp(plan->globals[i].topic, message->topic) == 0) {
-            if (!message->key.ptr)
+            if (!message->key.ptr) {
+                driver->dropped++;
                 return 0;
+            }
             return rt_store_put(rt_driver_store(driver, plan->globals[i].store.name), message->key,
                                 message->value, message->timestamp, err);
         }
@@ -393,7 +395,7 @@ uint64_t rt_driver_discarded(const struct rt_driver *driver)
 
 uint64_t rt_driver_dropped(const struct rt_driver *driver)
 {
-    uint64_t dropped = 0;
+    uint64_t dropped = driver->dropped;
     for (size_t i = 0; driver->pipeline && i < driver->pipeline->plan.subtopology_count; i++)
         dropped += rt_task_dropped(driver->tasks[i]);
     return dropped;
