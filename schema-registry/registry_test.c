@@ -1,0 +1,375 @@
+/* Registry: the role as a whole, asked over HTTP. Its topic is on librdkafka's mock cluster, or on
+ * the broker that WEIR_TEST_BOOTSTRAP names (then in a topic of its own, which stays). */
+#include "schema-registry/role.h"
+
+#include "lib/base/mem.h"
+#include "lib/registry/client.h"
+#include "lib/serde/json.h"
+
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct {
+    rd_kafka_t *rk;
+    rd_kafka_mock_cluster_t *cluster;
+    char bootstrap[256], topic[128];
+    struct bs_config *config;
+    void *role;
+    struct rc_client *client;
+} t;
+
+static rd_kafka_conf_t *quiet(void)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, NULL);
+    return conf;
+}
+
+static void start(void)
+{
+    struct bs_error err = {0};
+    struct rc_options options = {.timeout_ms = 30000};
+    struct bs_buf health = BS_BUF_INIT;
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct sd_value json;
+    char url[300];
+    int rc;
+    t.config = bs_config_new(sr_role.tables, sr_role.table_count);
+    bs_config_set(t.config, "listeners", "http://127.0.0.1:0", "test", NULL);
+    bs_config_set(t.config, "kafkastore.bootstrap.servers", t.bootstrap, "test", NULL);
+    bs_config_set(t.config, "kafkastore.topic", t.topic, "test", NULL);
+    bs_config_set(t.config, "kafkastore.timeout.ms", "20000", "test", NULL);
+    if (sr_role.open(t.config, (const char *const[]){NULL}, &t.role, &err) < 0)
+        fail_msg("%s", err.text);
+    for (int i = 0; (rc = sr_role.health(t.role, &health)) == 1 && i < 3000; i++) {
+        poll(NULL, 0, 10); /* between two looks at the condition */
+        bs_buf_reset(&health);
+    }
+    if (rc != 0)
+        fail_msg("not ready: %s", bs_buf_text(&health));
+    assert_int_equal(sd_json_read(bs_buf_bytes(&health), &arena, &json, NULL), 0);
+    snprintf(url, sizeof url, "http://%.*s",
+             (int)sd_value_get(&json, bs_bytes_text("listen"))->bytes.len,
+             (const char *)sd_value_get(&json, bs_bytes_text("listen"))->bytes.ptr);
+    options.url = url;
+    assert_int_equal(rc_client_new(&options, &t.client, &err), 0);
+    bs_arena_deinit(&arena);
+    bs_buf_deinit(&health);
+}
+
+static void stop(void)
+{
+    rc_client_free(t.client);
+    sr_role.close(t.role);
+    bs_config_free(t.config);
+}
+
+static int setup(void **state)
+{
+    const char *given = getenv("WEIR_TEST_BOOTSTRAP");
+    static int number;
+    (void)state;
+    snprintf(t.topic, sizeof t.topic, "_schemas_%d_%ld_%d", (int)getpid(), (long)time(NULL),
+             number++);
+    if (given) {
+        snprintf(t.bootstrap, sizeof t.bootstrap, "%s", given);
+    } else {
+        t.rk = rd_kafka_new(RD_KAFKA_PRODUCER, quiet(), NULL, 0);
+        t.cluster = rd_kafka_mock_cluster_new(t.rk, 1);
+        snprintf(t.bootstrap, sizeof t.bootstrap, "%s",
+                 rd_kafka_mock_cluster_bootstraps(t.cluster));
+        rd_kafka_mock_topic_create(t.cluster, t.topic, 1, 1);
+    }
+    start();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    stop();
+    if (t.cluster) {
+        rd_kafka_mock_cluster_destroy(t.cluster);
+        rd_kafka_destroy(t.rk);
+    }
+    return 0;
+}
+
+/* Asks and compares: the answer is `want`, or begins with it when that ends with "…", or has it
+ * inside when it begins with "…". */
+static void expect(const char *method, const char *path, const char *body, int status,
+                   const char *want)
+{
+    struct bs_buf out = BS_BUF_INIT;
+    struct bs_error err = {0};
+    size_t dots = strlen("…"), len = strlen(want);
+    int got;
+    bool fine;
+    if (rc_request(t.client, method, path, body, &out, &got, &err) < 0)
+        fail_msg("%s", err.text);
+    if (strncmp(want, "…", dots) == 0)
+        fine = strstr(bs_buf_text(&out), want + dots) != NULL;
+    else if (len > dots && strcmp(want + len - dots, "…") == 0)
+        fine = strncmp(bs_buf_text(&out), want, len - dots) == 0;
+    else
+        fine = strcmp(bs_buf_text(&out), want) == 0;
+    if (got != status || !fine)
+        fail_msg("%s %s\n got  %d %s\n want %d %s", method, path, got, bs_buf_text(&out), status,
+                 want);
+    bs_buf_deinit(&out);
+}
+
+#define INT_SCHEMA "{\"schema\":\"\\\"int\\\"\"}"
+#define RECORD(fields)                                                                          \
+    "{\"schema\":\"{\\\"type\\\":\\\"record\\\",\\\"name\\\":\\\"R\\\",\\\"fields\\\":[" fields \
+    "]}\"}"
+#define FIELD(name, type) "{\\\"name\\\":\\\"" name "\\\",\\\"type\\\":" type "}"
+#define WITH_DEFAULT(name, type, value) \
+    "{\\\"name\\\":\\\"" name "\\\",\\\"type\\\":" type ",\\\"default\\\":" value "}"
+#define INT    "\\\"int\\\""
+#define STRING "\\\"string\\\""
+
+static void test_register_and_read(void **state)
+{
+    (void)state;
+    expect("GET", "/subjects", NULL, 200, "[]");
+    expect("GET", "/", NULL, 200, "{}");
+    expect("GET", "/schemas/types", NULL, 200, "[\"AVRO\"]");
+    expect("POST", "/subjects/a%2Fb/versions", INT_SCHEMA, 200, "{\"id\":1,\"version\":1,…");
+    expect("POST", "/subjects/a%2Fb/versions", INT_SCHEMA, 200, "{\"id\":1,\"version\":1,…");
+    expect("POST", "/subjects/other/versions", INT_SCHEMA, 200, "{\"id\":1,\"version\":1,…");
+    expect("POST", "/subjects/r/versions", RECORD(FIELD("x", INT)), 200,
+           "{\"id\":2,\"version\":1,…");
+    expect("GET", "/subjects", NULL, 200, "[\"a/b\",\"other\",\"r\"]");
+    expect("GET", "/subjects?subjectPrefix=o", NULL, 200, "[\"other\"]");
+    expect("GET", "/subjects?offset=1&limit=1", NULL, 200, "[\"other\"]");
+    expect("GET", "/subjects/a%2Fb/versions", NULL, 200, "[1]");
+    expect("GET", "/subjects/a%2Fb/versions/LATEST", NULL, 200,
+           "{\"subject\":\"a/b\",\"version\":1,\"id\":1,\"guid\":\"ef524ea1-b91e-7317-3d93-"
+           "8ade36c1db32\",\"schemaType\":\"AVRO\",\"schema\":\"\\\"int\\\"\"…");
+    expect("GET", "/subjects/a%2Fb/versions/1/schema", NULL, 200, "\"int\"");
+    expect("GET", "/schemas/ids/1", NULL, 200, "…\"schema\":\"\\\"int\\\"\"");
+    expect("GET", "/schemas/ids/1?subject=other&fetchMaxId=True", NULL, 200,
+           "{\"subject\":\"other\",\"version\":1,…");
+    expect("GET", "/schemas/ids/1?fetchMaxId=True", NULL, 200, "…\"maxId\":2");
+    expect("GET", "/schemas/ids/1?subject=", NULL, 200, "…\"schema\":");
+    expect("GET", "/schemas/ids/1/subjects", NULL, 200, "[\"a/b\",\"other\"]");
+    expect("GET", "/schemas/ids/1/versions", NULL, 200,
+           "[{\"subject\":\"a/b\",\"version\":1},{\"subject\":\"other\",\"version\":1}]");
+    expect("GET", "/schemas/guids/ef524ea1-b91e-7317-3d93-8ade36c1db32/ids", NULL, 200,
+           "[{\"context\":\".\",\"id\":1}]");
+    expect("GET", "/schemas?latestOnly=true&limit=1", NULL, 200, "[{\"subject\":\"a/b\",…");
+    expect("POST", "/subjects/other", "{\"schema\":\" {\\\"type\\\" : \\\"int\\\"} \"}", 200,
+           "{\"subject\":\"other\",\"version\":1,\"id\":1,…");
+    expect("GET", "/health", NULL, 200, "{\"status\":\"ok\",…");
+    expect("GET", "/metrics", NULL, 200, "…weir_registry_schemas 2");
+    expect("GET", "/associations/resources/-/t", NULL, 404, "{\"error_code\":404,…");
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    expect("GET", "/subjects/x/versions", NULL, 404,
+           "{\"error_code\":40401,\"message\":\"Subject 'x' not found.\"}");
+    expect("GET", "/subjects/x/versions/1", NULL, 404, "{\"error_code\":40401,…");
+    expect("POST", "/subjects/x", INT_SCHEMA, 404, "{\"error_code\":40401,…");
+    expect("POST", "/subjects/x/versions", INT_SCHEMA, 200, "{\"id\":1,…");
+    expect("GET", "/subjects/x/versions/7", NULL, 404,
+           "{\"error_code\":40402,\"message\":\"Version 7 not found.\"}");
+    expect("GET", "/subjects/x/versions/0", NULL, 422, "{\"error_code\":42202,…");
+    expect("GET", "/subjects/x/versions/abc", NULL, 422, "{\"error_code\":42202,…");
+    expect("POST", "/subjects/x", "{\"schema\":\"\\\"long\\\"\"}", 404,
+           "{\"error_code\":40403,\"message\":\"Schema not found\"}");
+    expect("GET", "/schemas/ids/99", NULL, 404,
+           "{\"error_code\":40403,\"message\":\"Schema 99 not found\"}");
+    expect("GET", "/schemas/ids/abc", NULL, 404, "{\"error_code\":404,…");
+    expect("POST", "/subjects/x/versions", "{\"schema\":\"{\\\"type\\\":\\\"nope\\\"}\"}", 422,
+           "{\"error_code\":42201,\"message\":\"Invalid schema of type AVRO, details: …");
+    expect("POST", "/subjects/x/versions", "{\"schema\":\"x\",\"schemaType\":\"JSON\"}", 422,
+           "{\"error_code\":42201,\"message\":\"Invalid schema type JSON\"}");
+    expect("POST", "/subjects/new/versions", "{\"schema\":\"\"}", 422,
+           "{\"error_code\":42201,\"message\":\"Empty schema\"}");
+    expect("POST", "/subjects/x/versions", "{\"schema\":", 400, "{\"error_code\":400,…");
+    expect("POST", "/subjects/x/versions", "[1]", 400, "{\"error_code\":400,…");
+    expect("POST", "/subjects/x/versions", "", 422, "{\"error_code\":422,…");
+    expect("POST", "/subjects/__GLOBAL/versions", INT_SCHEMA, 422, "{\"error_code\":42208,…");
+    expect("PUT", "/config", "{\"compatibility\":\"sideways\"}", 422, "{\"error_code\":42203,…");
+    expect("PUT", "/mode", "{\"mode\":\"sideways\"}", 422, "{\"error_code\":42204,…");
+    expect("GET", "/config/x", NULL, 404, "{\"error_code\":40408,…");
+    expect("DELETE", "/config/x", NULL, 404, "{\"error_code\":40401,…");
+    expect("GET", "/mode/x", NULL, 404, "{\"error_code\":40409,…");
+    expect("PATCH", "/subjects", NULL, 405, "{\"error_code\":405,…");
+    expect("GET", "/nowhere", NULL, 404, "{\"error_code\":404,\"message\":\"HTTP 404 Not Found\"}");
+    /* a default that does not fit is refused for a new schema; a wrong name too */
+    expect("POST", "/subjects/d/versions", RECORD(WITH_DEFAULT("x", INT, "\\\"a\\\"")), 422,
+           "{\"error_code\":42201,\"message\":\"Invalid schema {…");
+}
+
+static void test_compatibility(void **state)
+{
+    (void)state;
+    expect("POST", "/subjects/c/versions", RECORD(FIELD("x", INT)), 200, "{\"id\":1,…");
+    expect("POST", "/subjects/c/versions", RECORD(FIELD("x", INT) "," FIELD("amount", INT)), 409,
+           "{\"error_code\":409,\"message\":\"Schema being registered is incompatible with an "
+           "earlier schema for subject \\\"c\\\", details: [{errorType:'READER_FIELD_MISSING_"
+           "DEFAULT_VALUE', description:'The field 'amount' at path '/fields/1' in the new schema "
+           "has no default value and is missing in the old schema', additionalInfo:'amount'}, "
+           "{oldSchemaVersion: 1}, {oldSchema: '…");
+    expect("POST", "/subjects/c/versions",
+           RECORD(FIELD("x", INT) "," WITH_DEFAULT("amount", INT, "0")), 200,
+           "{\"id\":2,\"version\":2,…");
+    expect("POST", "/compatibility/subjects/c/versions/latest", RECORD(FIELD("x", STRING)), 200,
+           "{\"is_compatible\":false}");
+    expect("POST", "/compatibility/subjects/c/versions/latest?verbose=true",
+           RECORD(FIELD("x", INT)), 200, "{\"is_compatible\":true,\"messages\":[]}");
+    expect("POST", "/compatibility/subjects/c/versions?verbose=true", RECORD(FIELD("x", STRING)),
+           200,
+           "{\"is_compatible\":false,\"messages\":[\"{errorType:'TYPE_MISMATCH', description:'The "
+           "type (path '/fields/0/type') of a field in the new schema does not match with the old "
+           "schema', additionalInfo:'reader type: STRING not compatible with writer type: INT'}\","
+           "\"{oldSchemaVersion: 2}\",…");
+    expect("POST", "/compatibility/subjects/c/versions/9", RECORD(FIELD("x", INT)), 404,
+           "{\"error_code\":40402,…");
+    expect("POST", "/compatibility/subjects/none/versions/latest", INT_SCHEMA, 200,
+           "{\"is_compatible\":true}");
+    expect("POST", "/compatibility/subjects/c/versions/latest", "{\"schema\":\"x\"}", 422,
+           "{\"error_code\":42201,…");
+    expect("POST", "/compatibility/subjects/c/versions/latest?verbose=true", "{\"schema\":\"x\"}",
+           200, "{\"is_compatible\":false,\"messages\":[\"Invalid schema of type AVRO…");
+    expect("PUT", "/config/c", "{\"compatibility\":\"none\"}", 200, "{\"compatibility\":\"NONE\"}");
+    expect("POST", "/subjects/c/versions", "{\"schema\":\"\\\"string\\\"\"}", 200,
+           "{\"id\":3,\"version\":3,…");
+    expect("DELETE", "/config/c", NULL, 200, "{\"compatibilityLevel\":\"NONE\"}");
+}
+
+static void test_config_and_mode(void **state)
+{
+    (void)state;
+    expect("GET", "/config", NULL, 200, "{\"compatibilityLevel\":\"BACKWARD\"}");
+    expect("PUT", "/config", "{\"compatibility\":\"full\"}", 200, "{\"compatibility\":\"FULL\"}");
+    expect("GET", "/config", NULL, 200, "{\"compatibilityLevel\":\"FULL\"}");
+    expect("GET", "/config/s?defaultToGlobal=True", NULL, 200, "{\"compatibilityLevel\":\"FULL\"}");
+    expect("PUT", "/config/s", "{\"compatibility\":\"FORWARD\",\"normalize\":true}", 200,
+           "{\"normalize\":true,\"compatibility\":\"FORWARD\"}");
+    expect("PUT", "/config/s", "{\"normalize\":null}", 200, "{\"compatibility\":\"FORWARD\"}");
+    expect("GET", "/config/s", NULL, 200, "{\"compatibilityLevel\":\"FORWARD\"}");
+    expect("DELETE", "/config/s", NULL, 200, "{\"compatibilityLevel\":\"FORWARD\"}");
+    expect("DELETE", "/config", NULL, 200, "{\"compatibilityLevel\":\"FULL\"}");
+    expect("GET", "/config", NULL, 200, "{\"compatibilityLevel\":\"BACKWARD\"}");
+    expect("GET", "/mode", NULL, 200, "{\"mode\":\"READWRITE\"}");
+    expect("POST", "/subjects/m/versions", INT_SCHEMA, 200, "{\"id\":1,…");
+    expect("PUT", "/mode/m", "{\"mode\":\"readonly\"}", 200, "{\"mode\":\"READONLY\"}");
+    expect("GET", "/mode/m", NULL, 200, "{\"mode\":\"READONLY\"}");
+    expect("POST", "/subjects/m/versions", INT_SCHEMA, 200, "{\"id\":1,…");
+    expect("POST", "/subjects/m/versions", "{\"schema\":\"\\\"long\\\"\"}", 422,
+           "{\"error_code\":42205,…");
+    expect("DELETE", "/subjects/m", NULL, 422, "{\"error_code\":42205,…");
+    expect("DELETE", "/mode/m", NULL, 200, "{\"mode\":\"READONLY\"}");
+    expect("POST", "/subjects/m/versions", "{\"schema\":\"\\\"long\\\"\"}", 200, "{\"id\":2,…");
+}
+
+static void test_delete_and_restart(void **state)
+{
+    (void)state;
+    expect("POST", "/subjects/s/versions", INT_SCHEMA, 200, "{\"id\":1,\"version\":1,…");
+    expect("POST", "/subjects/s/versions", "{\"schema\":\"\\\"long\\\"\"}", 200,
+           "{\"id\":2,\"version\":2,…");
+    expect("POST", "/subjects/k/versions", "{\"schema\":\"\\\"double\\\"\"}", 200,
+           "{\"id\":3,\"version\":1,…");
+    expect("DELETE", "/subjects/s/versions/1?permanent=true", NULL, 404, "{\"error_code\":40407,…");
+    expect("DELETE", "/subjects/s/versions/1", NULL, 200, "1");
+    expect("DELETE", "/subjects/s/versions/1", NULL, 404, "{\"error_code\":40406,…");
+    expect("DELETE", "/subjects/s/versions/9", NULL, 404, "{\"error_code\":40402,…");
+    expect("DELETE", "/subjects/none", NULL, 404, "{\"error_code\":40401,…");
+    expect("DELETE", "/subjects/s?permanent=true", NULL, 404, "{\"error_code\":40405,…");
+    expect("GET", "/subjects/s/versions", NULL, 200, "[2]");
+    expect("GET", "/subjects/s/versions?deleted=true", NULL, 200, "[1,2]");
+    expect("GET", "/subjects/s/versions?deletedAsNegative=true", NULL, 200, "[-1,2]");
+    expect("GET", "/schemas/ids/1", NULL, 200, "…schema");
+    expect("POST", "/subjects/s/versions", INT_SCHEMA, 409, "…error_code"); /* long reads int */
+    expect("DELETE", "/subjects/s", NULL, 200, "[2]");
+    expect("DELETE", "/subjects/s", NULL, 404, "{\"error_code\":40404,…");
+    expect("GET", "/subjects", NULL, 200, "[\"k\"]");
+    expect("GET", "/subjects?deletedOnly=true", NULL, 200, "[\"s\"]");
+    /* an old schema comes back under its old id and a new number */
+    expect("POST", "/subjects/s/versions", INT_SCHEMA, 200, "{\"id\":1,\"version\":3,…");
+    expect("DELETE", "/subjects/s", NULL, 200, "[3]");
+    expect("DELETE", "/subjects/s?permanent=true", NULL, 200, "…3]");
+    expect("DELETE", "/subjects/k", NULL, 200, "[1]");
+    expect("DELETE", "/subjects/k?permanent=true", NULL, 200, "[1]");
+    expect("GET", "/schemas/ids/3", NULL, 404, "{\"error_code\":40403,…");
+    expect("PUT", "/config", "{\"compatibility\":\"NONE\"}", 200, "…NONE");
+    stop();
+    start();
+    expect("GET", "/subjects?deleted=true", NULL, 200, "[]");
+    expect("GET", "/config", NULL, 200, "{\"compatibilityLevel\":\"NONE\"}");
+    /* no id is given twice, numbers begin again */
+    expect("POST", "/subjects/k/versions", "{\"schema\":\"\\\"double\\\"\"}", 200,
+           "{\"id\":4,\"version\":1,…");
+    stop();
+    start();
+    expect("GET", "/subjects/k/versions/1", NULL, 200, "…\"id\":4");
+}
+
+static void test_references(void **state)
+{
+    (void)state;
+    expect("POST", "/subjects/money/versions",
+           "{\"schema\":\"{\\\"type\\\":\\\"fixed\\\",\\\"name\\\":\\\"x.M\\\",\\\"size\\\":8}\"}",
+           200, "{\"id\":1,…");
+    expect("POST", "/subjects/o/versions",
+           "{\"schema\":\"{\\\"type\\\":\\\"array\\\",\\\"items\\\":\\\"x.M\\\"}\",\"references\":"
+           "[{\"name\":\"x.M\",\"subject\":\"money\",\"version\":-1}]}",
+           200, "{\"id\":2,…");
+    expect("GET", "/subjects/o/versions/1", NULL, 200,
+           "…\"references\":[{\"name\":\"x.M\",\"subject\":\"money\",\"version\":1}]");
+    expect("GET", "/subjects/money/versions/1/referencedby", NULL, 200, "[2]");
+    expect("DELETE", "/subjects/money", NULL, 422, "{\"error_code\":42206,…");
+    expect("POST", "/subjects/o/versions",
+           "{\"schema\":\"\\\"x.M\\\"\",\"references\":[{\"name\":\"x.M\",\"subject\":\"money\","
+           "\"version\":5}]}",
+           422, "{\"error_code\":42201,…");
+    expect("POST", "/subjects/o/versions", "{\"schema\":\"\\\"int\\\"\",\"references\":[{}]}", 422,
+           "{\"error_code\":42201,…");
+}
+
+static void test_metadata(void **state)
+{
+    (void)state;
+    expect("POST", "/subjects/p/versions",
+           "{\"schema\":\"\\\"int\\\"\",\"metadata\":{\"properties\":{\"b\":\"2\",\"a\":\"1\"}}}",
+           200, "{\"id\":1,\"version\":1,…");
+    expect("POST", "/subjects/p/versions", INT_SCHEMA, 200, "{\"id\":1,\"version\":1,…");
+    expect("POST", "/subjects/p/versions",
+           "{\"schema\":\"\",\"metadata\":{\"properties\":{\"a\":\"2\"}}}", 200,
+           "{\"id\":2,\"version\":2,…");
+    expect("GET", "/subjects/p/versions/1", NULL, 200,
+           "…\"metadata\":{\"properties\":{\"a\":\"1\",\"b\":\"2\"}}");
+    expect("GET", "/subjects/p/metadata?key=a&value=1", NULL, 200,
+           "{\"subject\":\"p\",\"version\":1,…");
+    expect("PUT", "/config/q", "{\"alias\":\"p\"}", 200, "{\"alias\":\"p\"}");
+    expect("GET", "/subjects/q/versions/latest", NULL, 200, "{\"subject\":\"p\",\"version\":2,…");
+}
+
+#define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ROW(test_register_and_read),  ROW(test_errors),
+        ROW(test_compatibility),      ROW(test_config_and_mode),
+        ROW(test_delete_and_restart), ROW(test_references),
+        ROW(test_metadata),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
