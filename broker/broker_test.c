@@ -100,7 +100,8 @@ static void create_topic(struct world *w, const char *name, int partitions)
     event = rd_kafka_queue_poll(queue, WAIT_MS);
     assert_non_null(event);
     assert_int_equal(rd_kafka_event_error(event), 0);
-    results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
+    results =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
     assert_int_equal(count, 1);
     assert_int_equal(rd_kafka_topic_result_error(results[0]), 0);
     rd_kafka_event_destroy(event);
@@ -114,8 +115,7 @@ static void produce(rd_kafka_t *rk, const char *topic, const char *prefix, int f
     for (int i = from; i < to; i++) {
         char value[64];
         int len = snprintf(value, sizeof value, "%s%d", prefix, i);
-        assert_int_equal(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic),
-                                           RD_KAFKA_V_PARTITION(i % 2),
+        assert_int_equal(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(i % 2),
                                            RD_KAFKA_V_VALUE(value, (size_t)len),
                                            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
                                            RD_KAFKA_V_END),
@@ -129,9 +129,17 @@ static void produce(rd_kafka_t *rk, const char *topic, const char *prefix, int f
 static int consume(struct world *w, const char *group, const char *topic, const char *isolation,
                    const char *prefix, int *ret_all)
 {
-    const char *settings[] = {"group.id",           group,   "auto.offset.reset",    "earliest",
-                              "isolation.level",    isolation, "enable.partition.eof", "true",
-                              "enable.auto.commit", "false", NULL};
+    const char *settings[] = {"group.id",
+                              group,
+                              "auto.offset.reset",
+                              "earliest",
+                              "isolation.level",
+                              isolation,
+                              "enable.partition.eof",
+                              "true",
+                              "enable.auto.commit",
+                              "false",
+                              NULL};
     rd_kafka_t *rk = client(w, RD_KAFKA_CONSUMER, settings);
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
     int ends = 0, found = 0, all = 0;
@@ -322,8 +330,10 @@ static void test_open_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_produce_and_groups), cmocka_unit_test(test_transactions),
-        cmocka_unit_test(test_offsets_in_transactions), cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_produce_and_groups),
+        cmocka_unit_test(test_transactions),
+        cmocka_unit_test(test_offsets_in_transactions),
+        cmocka_unit_test(test_restart),
         cmocka_unit_test(test_open_errors),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

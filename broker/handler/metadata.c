@@ -239,6 +239,9 @@ static void fill_described(struct bk_call *call, const struct bk_topic *topic, i
         row->isr_node_count = plain.isr_node_count;
         row->offline_replicas = plain.offline_replicas;
         row->offline_replica_count = plain.offline_replica_count;
+        /* Null is legal, but Kafka's own clients do not expect it. */
+        row->eligible_leader_replica_count = 0;
+        row->last_known_elr_count = 0;
     }
 }
 
