@@ -219,6 +219,7 @@ static int list_partitions(struct consume_args *args, const struct rd_kafka_meta
 static int start(struct consume_args *args, struct bs_error *err)
 {
     const struct rd_kafka_metadata *metadata = NULL;
+    const struct rd_kafka_metadata_topic *topic = NULL;
     struct rc_options registry = {.url = args->registry_url};
     rd_kafka_conf_t *conf = make_conf(args, err);
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -227,12 +228,12 @@ static int start(struct consume_args *args, struct bs_error *err)
         return err->code;
     rc = cl_kafka_open(&args->kafka, RD_KAFKA_CONSUMER, conf, err);
     if (rc == 0)
-        rc = cl_kafka_metadata(&args->kafka, args->topic, &metadata, err);
+        rc = cl_kafka_topic(&args->kafka, args->topic, &metadata, &topic, err);
     if (rc == 0 && (args->printer.key.format == CL_AVRO || args->printer.value.format == CL_AVRO))
         rc = rc_client_new(&registry, &args->registry, err);
     args->printer.key.registry = args->printer.value.registry = args->registry;
     if (rc == 0)
-        rc = list_partitions(args, &metadata->topics[0], err);
+        rc = list_partitions(args, topic, err);
     if (rc == 0 && args->group) {
         rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
         rd_kafka_topic_partition_list_add(topics, args->topic, RD_KAFKA_PARTITION_UA);

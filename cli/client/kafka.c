@@ -156,55 +156,46 @@ static int no_answer(const struct cl_kafka *kafka, struct bs_error *err)
                         kafka->timeout_ms, *kafka->last_text ? ": " : "", kafka->last_text);
 }
 
-/* A broker that has just been made its leader's home may say "not available" for a moment. */
-static int topic_state(const struct rd_kafka_metadata *metadata, const char *topic,
-                       struct bs_error *err)
-{
-    rd_kafka_resp_err_t code;
-    if (topic == NULL)
-        return 0;
-    if (metadata->topic_cnt != 1)
-        return bs_error_set(err, BS_ENOTFOUND, "topic '%s' does not exist", topic);
-    code = metadata->topics[0].err;
-    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
-        return bs_error_set(err, BS_ENOTFOUND, "topic '%s' does not exist", topic);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return cl_kafka_error(err, code, topic);
-    return 0;
-}
-
-int cl_kafka_metadata(struct cl_kafka *kafka, const char *topic,
-                      const struct rd_kafka_metadata **ret, struct bs_error *err)
+int cl_kafka_metadata(struct cl_kafka *kafka, const struct rd_kafka_metadata **ret,
+                      struct bs_error *err)
 {
     int64_t end_ms = now_ms() + kafka->timeout_ms;
-    rd_kafka_topic_t *one = topic ? rd_kafka_topic_new(kafka->rk, topic, NULL) : NULL;
     rd_kafka_queue_t *events = rd_kafka_queue_get_main(kafka->rk);
-    int rc = topic && one == NULL
-                 ? bs_error_set(err, BS_EINVAL, "'%s' cannot be a topic's name", topic)
-                 : BS_ETIMEOUT;
+    int rc = BS_ETIMEOUT;
     while (rc == BS_ETIMEOUT && now_ms() < end_ms) {
-        rd_kafka_resp_err_t code = rd_kafka_metadata(kafka->rk, topic == NULL, one, ret, 300);
+        rd_kafka_resp_err_t code = rd_kafka_metadata(kafka->rk, 1, NULL, ret, 300);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            rc = topic_state(*ret, topic, err);
-            if (rc != 0) {
-                rd_kafka_metadata_destroy(*ret);
-                *ret = NULL;
-            }
+            rc = 0;
             break;
         }
         /* error callbacks wait in the main queue until it is polled; nothing else is there yet */
         rd_kafka_queue_poll_callback(events, 0);
         if (cl_kafka_check(kafka, err) != 0)
-            rc = err ? err->code : BS_ECONNECT;
+            rc = BS_ECONNECT;
         else if (code != RD_KAFKA_RESP_ERR__TRANSPORT && code != RD_KAFKA_RESP_ERR__TIMED_OUT)
             rc = cl_kafka_error(err, code, "metadata");
     }
     if (rc == BS_ETIMEOUT)
         no_answer(kafka, err);
     rd_kafka_queue_destroy(events);
-    if (one)
-        rd_kafka_topic_destroy(one);
     return rc;
+}
+
+int cl_kafka_topic(struct cl_kafka *kafka, const char *name,
+                   const struct rd_kafka_metadata **ret_metadata,
+                   const struct rd_kafka_metadata_topic **ret_topic, struct bs_error *err)
+{
+    int rc = cl_kafka_metadata(kafka, ret_metadata, err);
+    if (rc != 0)
+        return rc;
+    for (int i = 0; i < (*ret_metadata)->topic_cnt; i++) {
+        const struct rd_kafka_metadata_topic *topic = &(*ret_metadata)->topics[i];
+        if (strcmp(topic->topic, name) != 0)
+            continue;
+        *ret_topic = topic;
+        return topic->err == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : cl_kafka_error(err, topic->err, name);
+    }
+    return bs_error_set(err, BS_ENOTFOUND, "topic '%s' does not exist", name);
 }
 
 int cl_kafka_event(struct cl_kafka *kafka, rd_kafka_queue_t *queue, rd_kafka_event_t **ret,

@@ -33,10 +33,15 @@ int cl_kafka_open(struct cl_kafka *kafka, rd_kafka_type_t type, rd_kafka_conf_t 
 
 /* Sets err (BS_ECONNECT) when no broker can be reached; else 0. */
 int cl_kafka_check(const struct cl_kafka *kafka, struct bs_error *err);
-/* Metadata of one topic, or of all (NULL); free with rd_kafka_metadata_destroy. A topic that is not
- * there is BS_ENOTFOUND. */
-int cl_kafka_metadata(struct cl_kafka *kafka, const char *topic,
-                      const struct rd_kafka_metadata **ret, struct bs_error *err);
+/* Metadata of all topics; free with rd_kafka_metadata_destroy. Asking for one by name would make a
+ * broker with auto.create.topics.enable create it. */
+int cl_kafka_metadata(struct cl_kafka *kafka, const struct rd_kafka_metadata **ret,
+                      struct bs_error *err);
+/* The same, and in it the topic of that name; BS_ENOTFOUND when it does not exist. *ret_metadata is
+ * to be destroyed in any case when it is set. */
+int cl_kafka_topic(struct cl_kafka *kafka, const char *name,
+                   const struct rd_kafka_metadata **ret_metadata,
+                   const struct rd_kafka_metadata_topic **ret_topic, struct bs_error *err);
 /* Waits for the one answer on an admin queue; free with rd_kafka_event_destroy. */
 int cl_kafka_event(struct cl_kafka *kafka, rd_kafka_queue_t *queue, rd_kafka_event_t **ret,
                    struct bs_error *err);

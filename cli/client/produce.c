@@ -137,6 +137,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 static int open_all(struct produce_args *args, char *subjects[2], struct bs_error *err)
 {
     const struct rd_kafka_metadata *metadata = NULL;
+    const struct rd_kafka_metadata_topic *topic = NULL;
     rd_kafka_conf_t *conf = cl_kafka_conf(&args->kafka, err);
     struct rc_options registry = {.url = args->registry_url};
     int rc;
@@ -148,7 +149,7 @@ static int open_all(struct produce_args *args, char *subjects[2], struct bs_erro
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rc = cl_kafka_open(&args->kafka, RD_KAFKA_PRODUCER, conf, err);
     if (rc == 0)
-        rc = cl_kafka_metadata(&args->kafka, args->topic, &metadata, err);
+        rc = cl_kafka_topic(&args->kafka, args->topic, &metadata, &topic, err);
     if (metadata)
         rd_kafka_metadata_destroy(metadata);
     if (rc == 0 && (args->key.format == CL_AVRO || args->value.format == CL_AVRO))

@@ -253,7 +253,7 @@ static int run_list(int argc, char **argv)
     struct topic_args args;
     struct bs_error err = {0};
     parse(&args, OPTIONS, "Lists topics, one a line.", false, argc, argv);
-    if (open_client(&args, &err) == 0 && cl_kafka_metadata(&args.kafka, NULL, &metadata, &err) == 0)
+    if (open_client(&args, &err) == 0 && cl_kafka_metadata(&args.kafka, &metadata, &err) == 0)
         print_list(metadata, args.internal);
     if (metadata)
         rd_kafka_metadata_destroy(metadata);
@@ -264,12 +264,13 @@ static int run_describe(int argc, char **argv)
 {
     static const struct argp_option OPTIONS[] = {{0}};
     const struct rd_kafka_metadata *metadata = NULL;
+    const struct rd_kafka_metadata_topic *topic = NULL;
     struct topic_args args;
     struct bs_error err = {0};
     parse(&args, OPTIONS, "Shows a topic's partitions, offsets and options.", true, argc, argv);
     if (open_client(&args, &err) == 0 &&
-        cl_kafka_metadata(&args.kafka, args.name, &metadata, &err) == 0)
-        (void)cl_topic_describe(&args.kafka, &metadata->topics[0], &err);
+        cl_kafka_topic(&args.kafka, args.name, &metadata, &topic, &err) == 0)
+        (void)cl_topic_describe(&args.kafka, topic, &err);
     if (metadata)
         rd_kafka_metadata_destroy(metadata);
     return finish(&args, argv, &err);
