@@ -181,9 +181,9 @@ static bool put_real(double real, bool single, struct cn_buffer *out)
         if (single ? (float)back == (float)real : back == real)
             break;
     }
-    if (!strpbrk(text, ".e"))
-        strcat(text, ".0");
     cn_buffer_puts(out, text);
+    if (!strpbrk(text, ".e"))
+        cn_buffer_puts(out, ".0");
     return true;
 }
 

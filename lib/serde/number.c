@@ -72,7 +72,7 @@ static int shortest_digits(double size, bool single, char *digits, int *ret_expo
             digits[count++] = *at;
     while (count > 1 && digits[count - 1] == '0')
         count--;
-    *ret_exponent = atoi(strchr(text, 'e') + 1);
+    *ret_exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10);
     return count;
 }
 
