@@ -658,9 +658,9 @@ local function table_group_source(group)
   if reader then return reader end
   local name = stateful_name("group_by", group.options, group.path .. "-group-by")
   local sink = add({ op = "table_group", kind = "group_by", parents = { group.from.node.id }, fn = group.fn,
-    name = name, partitions = group.partitions }, group.fn)
+    name = name, partitions = group.options.partitions }, group.fn)
   reader = add({ op = "source", kind = "group_by", internal = true, changes = true, parents = {}, name = name,
-    partitions = group.partitions }, group.fn)
+    partitions = group.options.partitions }, group.fn)
   sink.reader = reader.id
   rawset(group, "settled", reader)
   return reader
