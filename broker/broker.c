@@ -222,6 +222,8 @@ static int open_server(struct broker *broker, struct bs_error *err)
     };
     struct bk_addresses *addresses = &broker->addresses;
     broker->conns = bk_conns_new(&conns);
+    broker->service.memory_used = bk_conns_memory(broker->conns);
+    broker->service.memory_max = conns.total_bytes_max;
     broker->listeners = bs_array(addresses->listen_count, sizeof *broker->listeners);
     for (size_t i = 0; i < addresses->listen_count; i++) {
         struct bk_address *address = &addresses->listen[i];

@@ -157,6 +157,8 @@ void bk_handle_describe_configs(struct bk_call *call)
         kp_describe_configs_response_result_init(out);
         out->resource_type = in->resource_type;
         out->resource_name = in->resource_name;
+        if (bk_call_too_large(call))
+            return;
         if (in->resource_type == BK_RESOURCE_TOPIC)
             describe_topic(call, in, out);
         else if (in->resource_type == BK_RESOURCE_BROKER)

@@ -132,6 +132,15 @@ static void read_topic(struct round *round, const struct kp_fetch_request_topic 
     }
 }
 
+/* A fetch takes at most half of what is left of the budget: many that are answered at once, to
+ * clients that read slowly, get less and less instead of all memory. */
+static int64_t memory_share(const struct bk_service *service)
+{
+    enum { LEAST = 65536 };
+    int64_t left = (service->memory_max - *service->memory_used) / 2;
+    return left < LEAST ? LEAST : left;
+}
+
 static void read_round(struct round *round)
 {
     struct bk_call *call = round->call;
@@ -140,6 +149,8 @@ static void read_round(struct round *round)
     size_t count = 0;
     if (most > call->service->fetch_bytes_max)
         most = call->service->fetch_bytes_max;
+    if (most > memory_share(call->service))
+        most = memory_share(call->service);
     round->bytes_left = most > 0 ? (size_t)most : 1;
     call->records.len = 0;
     for (int32_t t = 0; t < request->topic_count; t++)

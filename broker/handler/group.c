@@ -320,6 +320,8 @@ void bk_handle_describe_groups(struct bk_call *call)
     response->groups = bk_call_alloc(call, (size_t)request->group_count, sizeof *response->groups);
     response->group_count = request->group_count;
     for (int32_t i = 0; i < request->group_count; i++) {
+        if (bk_call_too_large(call))
+            return;
         if (!error) {
             describe_one(call, request->groups[i], &response->groups[i]);
             continue;

@@ -164,6 +164,8 @@ void bk_handle_describe_producers(struct bk_call *call)
             struct kp_describe_producers_response_partition *row = &out->partitions[p];
             struct producers list = {0};
             struct bk_partition *partition;
+            if (bk_call_too_large(call))
+                return;
             kp_describe_producers_response_partition_init(row);
             row->partition_index = in->partition_indexes[p];
             partition = bk_service_partition(call->service, in->name, NULL, row->partition_index,

@@ -64,7 +64,7 @@ static bool wants_all(const struct bk_call *call)
     return call->version == 0 ? request->topic_count == 0 : request->topic_count < 0;
 }
 
-static void fill_asked(struct metadata_call *state, struct kp_metadata_response *response)
+static bool fill_asked(struct metadata_call *state, struct kp_metadata_response *response)
 {
     struct bk_call *call = state->call;
     const struct kp_metadata_request *request = call->request;
@@ -77,6 +77,8 @@ static void fill_asked(struct metadata_call *state, struct kp_metadata_response 
         int16_t error;
         kp_metadata_response_topic_init(out);
         topic = bk_service_topic(call->service, asked->name, &asked->topic_id, &error);
+        if (bk_call_too_large(call))
+            return false;
         if (topic) {
             fill_topic(call, topic, out);
             continue;
@@ -87,6 +89,7 @@ static void fill_asked(struct metadata_call *state, struct kp_metadata_response 
         out->topic_id = asked->topic_id;
         out->error_code = state->create_errors[i] ? state->create_errors[i] : error;
     }
+    return true;
 }
 
 static void fill_all(struct bk_call *call, struct kp_metadata_response *response)
@@ -121,8 +124,8 @@ static void metadata_reply(struct metadata_call *state)
         response.cluster_authorized_operations = BK_CLUSTER_OPERATIONS;
     if (wants_all(call))
         fill_all(call, &response);
-    else
-        fill_asked(state, &response);
+    else if (!fill_asked(state, &response))
+        return;
     bk_call_reply(call, &response);
 }
 

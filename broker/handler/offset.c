@@ -396,8 +396,11 @@ void bk_handle_offset_fetch(struct bk_call *call)
         response->groups =
             bk_call_alloc(call, (size_t)request->group_count, sizeof *response->groups);
         response->group_count = request->group_count;
-        for (int32_t i = 0; i < request->group_count; i++)
+        for (int32_t i = 0; i < request->group_count; i++) {
+            if (bk_call_too_large(call))
+                return;
             fetch_group(call, &request->groups[i], &response->groups[i]);
+        }
     }
     if (bk_shards_check(shards, BK_SHARD_GROUPS))
         bk_call_reply(call, response);

@@ -1,5 +1,13 @@
 /* Service: see service.h. */
 #include "broker/handler/service.h"
+#include "lib/base/log.h"
+
+enum { CALL_BYTES_MAX = 128 << 20 };
+
+static const struct bs_event TOO_LARGE = {"broker.response.too_large", BS_LOG_WARN,
+                                          "A request asked for so much that its answer would take "
+                                          "over 128 MiB; its connection was closed. "
+                                          "Ask for less at a time."};
 
 static const struct bs_metric_desc PRODUCE_BYTES = {"weir_broker_produced_bytes_total", BS_COUNTER,
                                                     "Bytes of record batches appended by clients."};
@@ -26,6 +34,15 @@ void bk_service_deinit_metrics(struct bk_service *service)
     bs_metric_deinit(&service->produce_errors);
     bs_metric_deinit(&service->fetch_bytes);
     bs_metric_deinit(&service->fetch_errors);
+}
+
+bool bk_call_too_large(struct bk_call *call)
+{
+    if (bs_arena_used(&call->arena) <= CALL_BYTES_MAX)
+        return false;
+    bs_log(&TOO_LARGE, "%s: %s", call->client_host, call->api->wire->name);
+    bk_call_end(call, BK_HANG_UP);
+    return true;
 }
 
 struct bs_bytes bk_service_host(const struct bk_call *call)

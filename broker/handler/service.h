@@ -24,9 +24,11 @@ struct bk_service {
     const char *rack; /* or NULL */
     const char *data_dir;
     int64_t fetch_bytes_max;
+    const int64_t *memory_used; /* requests and responses of all connections */
+    int64_t memory_max;         /* queued.max.request.bytes */
     bool auto_create, delete_topics, verify_txns;
-    bool stopping;             /* fetches are no longer parked */
-    struct bk_parked *fetches; /* parked */
+    bool stopping;              /* fetches are no longer parked */
+    struct bk_parked *fetches;  /* parked */
     struct bs_metric *requests; /* by API key (dispatch.c) */
     struct bs_metric request_failures;
     struct bs_metric produce_bytes, produce_errors, fetch_bytes, fetch_errors;
@@ -69,6 +71,10 @@ static inline struct bs_bytes bk_or_empty(struct bs_bytes text)
 {
     return text.ptr ? text : bs_bytes("", 0);
 }
+
+/* A response may not grow without end out of a small request that names the same thing again and
+ * again: true when it has, and the call was ended; the handler returns. */
+bool bk_call_too_large(struct bk_call *call);
 
 /* Bit sets of authorized operations, all allowed: there is no authorizer. */
 enum { BK_TOPIC_OPERATIONS = 3576, BK_CLUSTER_OPERATIONS = 8096, BK_GROUP_OPERATIONS = 328 };

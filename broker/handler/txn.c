@@ -228,6 +228,8 @@ void bk_handle_describe_transactions(struct bk_call *call)
         struct kp_describe_transactions_response_transaction_state *out =
             &response->transaction_states[i];
         struct bk_txn_view view;
+        if (bk_call_too_large(call))
+            return;
         kp_describe_transactions_response_transaction_state_init(out);
         out->transactional_id = request->transactional_ids[i];
         out->transaction_state = bs_bytes("", 0);

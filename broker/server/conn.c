@@ -540,6 +540,11 @@ void bk_conns_free(struct bk_conns *conns)
     bs_free(conns);
 }
 
+const int64_t *bk_conns_memory(const struct bk_conns *conns)
+{
+    return &conns->bytes;
+}
+
 size_t bk_conns_count(const struct bk_conns *conns)
 {
     return conns->count;

@@ -34,6 +34,8 @@ void bk_conns_drain(struct bk_conns *conns, io_call *idle, void *ctx);
 /* Closes all; `closed` as above when the last is gone. */
 void bk_conns_close(struct bk_conns *conns, io_call *closed, void *ctx);
 void bk_conns_free(struct bk_conns *conns); /* none open; accepts NULL */
+/* Bytes of requests and responses in memory; lives as long as conns. */
+const int64_t *bk_conns_memory(const struct bk_conns *conns);
 size_t bk_conns_count(const struct bk_conns *conns);
 
 #endif
