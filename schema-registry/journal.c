@@ -22,7 +22,7 @@ static const struct bs_event broker_error = {
     "registry.broker-error", BS_LOG_WARN,
     "The connection to the broker reports an error; librdkafka goes on trying."};
 
-enum { POLL_MS = 100, STEP_MS = 500 };
+enum { POLL_MS = 100, STEP_MS = 50 };
 
 struct sr_journal {
     struct sr_journal_options options;
@@ -185,14 +185,21 @@ static void prepare(struct sr_journal *j)
     }
 }
 
+/* Offset 0 instead of "the beginning" spares a request; where the log begins later, the reset
+ * policy finds it. Asking for metadata first spares the timer of half a second that would else find
+ * the leader. */
 static int assign(struct sr_journal *j)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(j->consumer, j->options.topic, NULL);
     rd_kafka_resp_err_t code;
-    rd_kafka_topic_partition_list_add(list, j->options.topic, 0)->offset =
-        RD_KAFKA_OFFSET_BEGINNING;
+    if (rd_kafka_metadata(j->consumer, 0, topic, &metadata, 2000) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        rd_kafka_metadata_destroy(metadata);
+    rd_kafka_topic_partition_list_add(list, j->options.topic, 0)->offset = 0;
     code = rd_kafka_assign(j->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_topic_destroy(topic);
     return code ? BS_EIO : 0;
 }
 
@@ -274,10 +281,8 @@ void sr_journal_close(struct sr_journal *j)
     atomic_store_explicit(&j->stop, true, memory_order_release);
     if (j->started)
         pthread_join(j->thread, NULL);
-    if (j->consumer) {
-        rd_kafka_consumer_close(j->consumer);
-        rd_kafka_destroy(j->consumer);
-    }
+    if (j->consumer) /* it is in no group that would have to be left */
+        rd_kafka_destroy_flags(j->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     if (j->producer)
         rd_kafka_destroy(j->producer);
     bs_free((char *)j->options.bootstrap);
