@@ -13,6 +13,7 @@
 
 /* A first join may be parked for long behind other members' rebalance time-outs (Kafka's value). */
 enum { FRESH_MEMBER_WAIT_MS = 300000 };
+enum { PENDING_MAX = 1000 };
 
 static void try_complete(struct bk_groups *groups, struct bk_group *group, struct bk_time now,
                          struct bk_effects *fx);
@@ -422,6 +423,16 @@ static void replace_static(struct bk_groups *groups, struct bk_group *group,
     bk_group_write(group, now, fx);
 }
 
+/* Ids handed out and not used yet cost memory until their session time-out. */
+static size_t pending_count(const struct bk_group *group)
+{
+    const struct bk_pending_member *pending;
+    size_t count = 0;
+    LL_FOREACH(group->pending, pending)
+    count++;
+    return count;
+}
+
 static void join_unknown(struct bk_groups *groups, struct bk_group *group,
                          const struct bk_join_request *request, struct bk_time now,
                          struct bk_effects *fx)
@@ -431,6 +442,9 @@ static void join_unknown(struct bk_groups *groups, struct bk_group *group,
         request->instance_id.ptr ? bk_member_static(group, request->instance_id) : NULL;
     if (known) {
         replace_static(groups, group, known, id, request, now, fx);
+    } else if (request->require_member_id && !request->instance_id.ptr &&
+               pending_count(group) >= PENDING_MAX) {
+        refuse_join(fx, request->call, bs_bytes("", 0), KP_ERR_GROUP_MAX_SIZE_REACHED);
     } else if (request->require_member_id && !request->instance_id.ptr) {
         struct bk_pending_member *pending = bs_new(struct bk_pending_member);
         pending->id = bk_own(id);
