@@ -41,10 +41,24 @@ static int safe_pcall(lua_State *L)
     return finish_call(L, status);
 }
 
+/* Upvalue 1: the script's message handler. It does not see the watchdog's stop: that is raised
+ * inside a hook, where no hook could stop the handler itself. */
+static int guarded_handler(lua_State *L)
+{
+    if (rt_watch_killed(&rt_vm_of(L)->watch))
+        return 1;
+    lua_settop(L, 1);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, 1, 1);
+    return 1;
+}
+
 static int safe_xpcall(lua_State *L)
 {
     luaL_checktype(L, 2, LUA_TFUNCTION);
     lua_pushvalue(L, 2); /* handler, true, function, arguments… */
+    lua_pushcclosure(L, guarded_handler, 1);
     lua_pushboolean(L, 1);
     lua_pushvalue(L, 1);
     lua_rotate(L, 3, 3);
