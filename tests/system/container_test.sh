@@ -8,6 +8,28 @@ compose="docker compose"
 docker compose version >/dev/null 2>&1 || compose=docker-compose
 command -v ${compose%% *} >/dev/null || skip "no docker compose; scripts/deps --all installs it"
 
+project=
+# What docker made goes before the engine, the engine before its folder and its mounts.
+clean_engine() {
+    result=$?
+    trap '' INT TERM HUP EXIT
+    [ -z "$project" ] || {
+        [ $result = 0 ] || $project logs --tail 15 2>&1 || true
+        $project down -v >/dev/null 2>&1 || true
+    }
+    if [ -f "$stage/dockerd.pid" ]; then
+        kill -TERM "$(pid_of dockerd)" 2>/dev/null || true
+        wait "$(pid_of dockerd)" || true
+        awk -v under="$stage/docker/" 'index($2, under) == 1 { print $2 }' /proc/mounts | sort -r |
+            xargs -r umount -l || true
+    else
+        docker rmi -f weir-test weir-base weir-postgres >/dev/null 2>&1 || true
+    fi
+    rm -rf -- "$stage"
+    exit $result
+}
+trap clean_engine EXIT
+
 engine=
 if ! docker info >/dev/null 2>&1; then
     [ "$(id -u)" = 0 ] || skip "no Docker engine answers, and only root could start one"
@@ -62,7 +84,6 @@ say "the topology"
 WEIR_IMAGE=weir-test POSTGRES_IMAGE=$postgres
 export WEIR_IMAGE POSTGRES_IMAGE
 project="$compose -p weirtest$$ -f $top/deploy/compose.yaml"
-trap '$project logs >"$stage/compose.log" 2>&1 || true; $project down -v >/dev/null 2>&1 || true; clean_stage' EXIT
 $project up -d --no-build >"$stage/up.log" 2>&1 || fail "compose up failed"
 total=$(awk -F, 'NR > 1 && $2 >= 15' "$flights/flights.csv" | wc -l)
 all_counted() {
