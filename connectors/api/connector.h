@@ -138,6 +138,7 @@ enum cn_option_flag {
     CN_OPT_IGNORED = 2, /* users have it in their configs; without effect here: a warning */
     CN_OPT_REFUSED = 4, /* would change what happens to data, and is not there: an error */
     CN_OPT_NOT_EMPTY = 8,
+    CN_OPT_PATH = 16, /* names a file: in a configuration file, relative to that file's folder */
 };
 
 struct cn_option {

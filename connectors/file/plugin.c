@@ -15,7 +15,11 @@ const char *cn_file_option(const struct cn_config *config, const char *name)
 }
 
 static const struct cn_option stream_source_options[] = {
-    {.name = "file", .type = CN_OPT_STRING, .importance = CN_HIGH, .doc = "File to read."},
+    {.name = "file",
+     .type = CN_OPT_STRING,
+     .importance = CN_HIGH,
+     .flags = CN_OPT_PATH,
+     .doc = "File to read."},
     {.name = "topic",
      .type = CN_OPT_STRING,
      .importance = CN_HIGH,
@@ -31,14 +35,18 @@ static const struct cn_option stream_source_options[] = {
 };
 
 static const struct cn_option stream_sink_options[] = {
-    {.name = "file", .type = CN_OPT_STRING, .importance = CN_HIGH, .doc = "File to append to."},
+    {.name = "file",
+     .type = CN_OPT_STRING,
+     .importance = CN_HIGH,
+     .flags = CN_OPT_PATH,
+     .doc = "File to append to."},
 };
 
 static const struct cn_option source_options[] = {
     {.name = "file",
      .type = CN_OPT_STRING,
      .importance = CN_HIGH,
-     .flags = CN_OPT_REQUIRED | CN_OPT_NOT_EMPTY,
+     .flags = CN_OPT_REQUIRED | CN_OPT_NOT_EMPTY | CN_OPT_PATH,
      .doc = "File to read."},
     {.name = "topic",
      .type = CN_OPT_STRING,
@@ -66,6 +74,7 @@ static const struct cn_option source_options[] = {
     {.name = "schema.file",
      .type = CN_OPT_STRING,
      .importance = CN_MEDIUM,
+     .flags = CN_OPT_PATH,
      .def = "",
      .doc = "Avro schema of the records; gives CSV columns their types. With it the default "
             "value.converter is avro, without it json."},
@@ -95,7 +104,7 @@ static const struct cn_option sink_options[] = {
     {.name = "file",
      .type = CN_OPT_STRING,
      .importance = CN_HIGH,
-     .flags = CN_OPT_REQUIRED | CN_OPT_NOT_EMPTY,
+     .flags = CN_OPT_REQUIRED | CN_OPT_NOT_EMPTY | CN_OPT_PATH,
      .doc = "File to append to; made when it is not there."},
     {.name = "format",
      .type = CN_OPT_STRING,

@@ -324,8 +324,7 @@ static void keep_last(struct sink *self, const struct cn_batch *batch, size_t co
         memcpy(at->key, self->key.data, self->key.len);
         HASH_ADD_KEYPTR(hh, all, at->key, at->len, at);
     }
-    HASH_ITER(hh, all, at, next)
-    {
+    HASH_ITER (hh, all, at, next) {
         HASH_DEL(all, at);
         free(at);
     }

@@ -55,6 +55,8 @@ void ht_server_close(struct ht_server *server); /* waits for handlers; accepts N
 
 const char *ht_query(const struct ht_request *request,
                      const char *name); /* NULL: absent; "" : no value */
+/* The i-th (from 0) of a parameter that repeats; NULL behind the last. */
+const char *ht_query_at(const struct ht_request *request, const char *name, unsigned i);
 const char *ht_header(const struct ht_request *request, const char *name);
 /* {"error_code":code,"message":text} with status; returns 0 so a handler can `return ht_error(…)`.
  */

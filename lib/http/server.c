@@ -257,6 +257,29 @@ const char *ht_query(const struct ht_request *request, const char *name)
     return value ? ht_percent_decode(request->arena, value, len) : "";
 }
 
+struct nth {
+    const char *name, *value;
+    unsigned left;
+};
+
+static enum MHD_Result find_nth(void *ctx, enum MHD_ValueKind kind, const char *name,
+                                const char *value)
+{
+    struct nth *nth = ctx;
+    (void)kind;
+    if (strcmp(name, nth->name) != 0 || nth->left-- > 0)
+        return MHD_YES;
+    nth->value = value ? value : "";
+    return MHD_NO;
+}
+
+const char *ht_query_at(const struct ht_request *request, const char *name, unsigned i)
+{
+    struct nth nth = {.name = name, .left = i};
+    MHD_get_connection_values(request->mhd, MHD_GET_ARGUMENT_KIND, find_nth, &nth);
+    return nth.value ? ht_percent_decode(request->arena, nth.value, strlen(nth.value)) : NULL;
+}
+
 const char *ht_header(const struct ht_request *request, const char *name)
 {
     return MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, name);
