@@ -795,10 +795,9 @@ function weir.app(options)
       if type(value) == "table" then
         check_options("app: on_error", value, { dead_letter = "string", retries = "number" })
         app.dead_letter = check_topic("app: on_error", value.dead_letter)
-        if value.retries and (math.type(value.retries) ~= "integer" or value.retries < 0 or value.retries > 100) then
-          fail("app: on_error: retries must be a whole number from 0 to 100")
+        if value.retries and value.retries ~= 0 then
+          fail("app: on_error: retries are not there yet", "functions have no side effects: the same call fails again")
         end
-        app.retries = value.retries
         value = "dead_letter"
       elseif value ~= "stop" and value ~= "skip" then
         fail('app: on_error is "stop", "skip" or { dead_letter = "topic" }')

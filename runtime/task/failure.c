@@ -53,6 +53,8 @@ static void describe(struct rt_task *task, const struct rt_node *node,
         bs_buf_printf(note, "\n  hint: its fields are %s", fields);
     else if (hint)
         bs_buf_printf(note, "\n  hint: %s", hint);
+    else if (rt_datum_null(&update->value) && strstr(text, "nil value"))
+        bs_buf_puts(note, "\n  hint: the value is null (a tombstone), functions see it as nil");
     snprintf(err->text, sizeof err->text, "%s", bs_buf_text(note));
 }
 
@@ -94,7 +96,8 @@ int rt_fail(struct rt_task *task, const struct rt_node *node, const struct rt_up
         err = &own;
     err->code = rc;
     describe(task, node, update, err);
-    if (task->pipeline->graph.on_error == RT_ON_ERROR_STOP)
+    /* What may pass by itself (no memory, no registry) is no fault of the record. */
+    if (task->pipeline->graph.on_error == RT_ON_ERROR_STOP || bs_error_class(rc) == BS_RETRY)
         return rc;
     bs_log(&EVENT_SKIPPED, "%s", err->text);
     task->dropped++;

@@ -72,8 +72,8 @@ int rt_repartition_emit(struct rt_task *task, const struct rt_node *node,
 int rt_repartition_read(struct rt_task *task, const struct rt_message *message,
                         struct rt_update *ret, struct bs_error *err);
 /* table.c: the current row for a key, asked from the node or from what it derives from. */
-int rt_table_lookup(struct rt_task *task, const struct rt_node *node, const struct rt_update *asking,
-                 struct rt_datum *ret, struct bs_error *err);
+int rt_table_lookup(struct rt_task *task, const struct rt_node *node,
+                    const struct rt_update *asking, struct rt_datum *ret, struct bs_error *err);
 
 /* ready.c: ready-made aggregates. `state` is what the row holds (ptr NULL: nothing yet); appends
  * the new one. */

@@ -98,8 +98,8 @@ static bool derive(struct rt_task *task, const struct rt_node *node, struct rt_u
     return true;
 }
 
-int rt_table_lookup(struct rt_task *task, const struct rt_node *node, const struct rt_update *asking,
-                 struct rt_datum *ret, struct bs_error *err)
+int rt_table_lookup(struct rt_task *task, const struct rt_node *node,
+                    const struct rt_update *asking, struct rt_datum *ret, struct bs_error *err)
 {
     int64_t timestamp = 0;
     if (node->stored)

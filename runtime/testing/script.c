@@ -268,6 +268,15 @@ static int native_duration(lua_State *L)
     return 1;
 }
 
+static int test_print(lua_State *L)
+{
+    int count = lua_gettop(L);
+    for (int i = 1; i <= count; i++)
+        printf("%s%s", i > 1 ? "\t" : "", luaL_tolstring(L, i, NULL));
+    printf("\n");
+    return 0;
+}
+
 /* Upvalues: weir, weir.test. */
 static int require_module(lua_State *L)
 {
@@ -312,6 +321,8 @@ static int run_body(lua_State *L)
     lua_pushvalue(L, 2);
     lua_pushcclosure(L, require_module, 2);
     lua_setfield(L, 4, "require");
+    lua_pushcfunction(L, test_print);
+    lua_setfield(L, 4, "print");
     lua_pushcfunction(L, traceback); /* 5 */
     const char *name = lua_pushfstring(L, "@%s", run->name);
     if (rt_vm_load(L, run->text, name, 4))
