@@ -5,11 +5,6 @@
 
 enum { KEY_HTTP = 0x2000 };
 
-struct broker_args {
-    struct cl_args common;
-    const char *http;
-};
-
 static const struct argp_option OPTIONS[] = {
     {.name = "data", .key = 'd', .arg = "DIR", .doc = "Folder of the logs (log.dirs)"},
     {.name = "listen",
@@ -19,24 +14,24 @@ static const struct argp_option OPTIONS[] = {
     {.name = "http",
      .key = KEY_HTTP,
      .arg = "HOST:PORT",
-     .doc = "Serve /health and /metrics there; off unless given"},
+     .doc = "Serve /health and /metrics there (http); off unless given"},
     {0}};
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
-    struct broker_args *args = state->input;
+    struct cl_args *args = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &args->common;
+        state->child_inputs[0] = args;
         return 0;
     case 'd':
-        cl_args_flag(&args->common, "log.dirs", arg, "--data");
+        cl_args_flag(args, "log.dirs", arg, "--data");
         return 0;
     case 'l':
-        cl_args_flag(&args->common, "listeners", arg, "--listen");
+        cl_args_flag(args, "listeners", arg, "--listen");
         return 0;
     case KEY_HTTP:
-        args->http = arg;
+        cl_args_flag(args, "http", arg, "--http");
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "takes no arguments, got '%s'", arg);
@@ -56,11 +51,11 @@ int cl_broker_main(int argc, char **argv)
                "from --config FILE, the environment (WEIR_LOG_RETENTION_MS sets "
                "log.retention.ms), --set and the flags, each winning over those before it.",
         .children = CHILDREN};
-    struct broker_args args = {0};
+    struct cl_args args;
     int status;
-    cl_args_init(&args.common, "broker");
+    cl_args_init(&args, "broker");
     cl_args_parse(&ARGP, argc, argv, &args, "broker");
-    status = cl_single_run(&bk_role, &args.common, args.http);
-    cl_args_deinit(&args.common);
+    status = cl_single_run(&bk_role, &args, true);
+    cl_args_deinit(&args);
     return status;
 }

@@ -19,7 +19,7 @@ enum { KEY_REGISTRY = 0x2000, KEY_WORKER, KEY_HTTP, KEY_UNTIL, KEY_CONNECTOR };
 
 struct dev {
     struct cl_args args;
-    const char *data, *listen, *registry, *worker, *http;
+    const char *data, *listen, *registry, *worker;
     bool until_caught_up;
     const struct bs_role *roles[ROLES];
     const struct bs_option_table **tables; /* of all roles */
@@ -78,7 +78,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         dev->worker = arg;
         return 0;
     case KEY_HTTP:
-        dev->http = arg;
+        cl_args_flag(&dev->args, "http", arg, "--http");
         return 0;
     case KEY_UNTIL:
         dev->until_caught_up = true;
@@ -110,7 +110,9 @@ static int find_roles(struct dev *dev, struct bs_error *err)
     }
     for (int i = 0; i < ROLES; i++)
         dev->table_count += dev->roles[i]->table_count;
+    dev->table_count++;
     dev->tables = bs_array(dev->table_count, sizeof *dev->tables);
+    dev->tables[dev->table_count - 1] = &cl_health_http_options;
     for (size_t i = 0, at = 0; i < ROLES; i++)
         for (size_t j = 0; j < dev->roles[i]->table_count; j++)
             dev->tables[at++] = dev->roles[i]->tables[j];
@@ -228,6 +230,13 @@ addresses:
     return rc;
 }
 
+static int open_health(struct dev *dev, struct bs_error *err)
+{
+    const char *http = bs_config_text(dev->merged, "http");
+    return cl_health_http_open(http ? http : "127.0.0.1:9180", &dev->services[BROKER], &dev->health,
+                               err);
+}
+
 /* Opens the roles in order; each learns the addresses of those before it. */
 static int open_roles(struct dev *dev, const char *data, struct bs_error *err)
 {
@@ -241,11 +250,10 @@ static int open_roles(struct dev *dev, const char *data, struct bs_error *err)
         dev->open_count = (size_t)i + 1;
         if (rc != 0)
             return bs_error_wrap(err, "%s", dev->roles[i]->name);
-        if (i == BROKER && *dev->http) {
-            rc = cl_health_http_open(dev->http, &dev->services[BROKER], &dev->health, err);
-            if (rc != 0)
-                return rc;
-        }
+        if (i == BROKER)
+            rc = open_health(dev, err);
+        if (rc != 0)
+            return rc;
     }
     return 0;
 }
@@ -291,10 +299,8 @@ int cl_dev_main(int argc, char **argv)
         .doc = "Runs broker, registry and worker in one process, for work on pipelines and for "
                "small installations. A port of 0 lets the system choose.",
         .children = CHILDREN};
-    struct dev dev = {.listen = "127.0.0.1:9092",
-                      .registry = "127.0.0.1:8081",
-                      .worker = "127.0.0.1:8083",
-                      .http = "127.0.0.1:9180"};
+    struct dev dev = {
+        .listen = "127.0.0.1:9092", .registry = "127.0.0.1:8081", .worker = "127.0.0.1:8083"};
     int status;
     cl_args_init(&dev.args, "dev");
     cl_args_parse(&ARGP, argc, argv, &dev, "dev");

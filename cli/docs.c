@@ -2,6 +2,7 @@
  * of commands; scripts/check compares its output with what is committed. */
 #include "broker/broker.h"
 #include "cli/command.h"
+#include "cli/health_http.h"
 #include "cli/module.h"
 
 #include <stdio.h>
@@ -21,6 +22,8 @@ static int print_options(struct bs_buf *out, struct bs_error *err)
     static const char *const MODULES[] = {"registry", "worker"};
     bs_buf_puts(out, "<!-- printed by `weir docs options`; do not edit -->\n");
     print_role(&bk_role, out);
+    bs_buf_puts(out, "\n");
+    bs_option_print_markdown(&cl_health_http_options, out);
     for (size_t i = 0; i < sizeof MODULES / sizeof MODULES[0]; i++) {
         const struct bs_module *module = NULL;
         int rc = cl_module_open(MODULES[i], &module, err);

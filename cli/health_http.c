@@ -10,6 +10,15 @@
 static const struct bs_event LISTENING = {"weir.http_listening", BS_LOG_INFO,
                                           "Where /health and /metrics of this process are served."};
 
+static const struct bs_option OPTIONS[] = {
+    {.name = "http",
+     .type = BS_OPT_STRING,
+     .doc = "HOST:PORT where /health and /metrics of the broker's process are served; off unless "
+            "set (weir dev: 127.0.0.1:9180)"},
+};
+const struct bs_option_table cl_health_http_options = {
+    .title = "Health and metrics over HTTP", .rows = OPTIONS, .count = 1};
+
 struct cl_health_http {
     const struct cl_http_module *module;
     void *server;

@@ -13,6 +13,9 @@ struct cl_http_module {
     void (*close)(void *server);
 };
 
+/* The option `http`, of the program itself: --http HOST:PORT. */
+extern const struct bs_option_table cl_health_http_options;
+
 struct cl_health_http;
 
 /* `service` must be open and outlive it. Logs the address it listens at. */

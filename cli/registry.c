@@ -56,7 +56,7 @@ int cl_registry_main(int argc, char **argv)
         bs_error_set(&err, BS_ENOTFOUND, "module registry carries no role 'registry'");
         cl_fail("registry", &err);
     } else {
-        status = cl_single_run(role, &args, NULL);
+        status = cl_single_run(role, &args, false);
     }
     cl_args_deinit(&args);
     return status;

@@ -4,8 +4,8 @@
 
 #include "cli/args.h"
 
-/* Config, open, wait, close; the exit status. `http`: address of /health and /metrics for a role
- * that has no HTTP of its own, or NULL. */
-int cl_single_run(const struct bs_role *role, struct cl_args *args, const char *http);
+/* Config, open, wait, close; the exit status. `own_http`: the role has no HTTP of its own, the
+ * program serves its health where the option http says. */
+int cl_single_run(const struct bs_role *role, struct cl_args *args, bool own_http);
 
 #endif

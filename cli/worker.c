@@ -77,7 +77,7 @@ int cl_worker_main(int argc, char **argv)
         bs_error_set(&err, BS_ENOTFOUND, "module worker carries no role 'worker'");
         cl_fail("worker", &err);
     } else {
-        status = cl_single_run(role, &args, NULL);
+        status = cl_single_run(role, &args, false);
     }
     cl_args_deinit(&args);
     return status;
