@@ -13,10 +13,12 @@ static const struct {
     {.name = "idempotent", .run = case_idempotent},
     {.name = "transaction", .run = case_transaction},
     {.name = "fencing", .run = case_fencing},
+    {.name = "abandoned", .run = case_abandoned},
     {.name = "eager", .run = case_eager},
     {.name = "cooperative", .run = case_cooperative},
     {.name = "static", .run = case_static},
     {.name = "admin", .run = case_admin},
+    {.name = "copy", .run = case_copy},
 };
 
 int main(int argc, char **argv)

@@ -90,11 +90,70 @@ static void produce_codec(const char *codec)
     printf("produce: %s is well\n", codec);
 }
 
+struct verdict {
+    int count;
+    rd_kafka_resp_err_t err;
+};
+
+static void on_verdict(rd_kafka_t *rk, const rd_kafka_message_t *message, void *ctx)
+{
+    (void)rk;
+    struct verdict *verdict = ctx;
+    verdict->count++;
+    verdict->err = message->err;
+}
+
+/* The broker refuses what is over max.message.bytes, and goes on. */
+static void produce_too_large(const char *topic)
+{
+    struct verdict verdict = {0};
+    char why[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", client_bootstrap, why, sizeof why);
+    rd_kafka_conf_set(conf, "message.max.bytes", "5000000", why, sizeof why);
+    rd_kafka_conf_set_dr_msg_cb(conf, on_verdict);
+    rd_kafka_conf_set_opaque(conf, &verdict);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+    CHECK(rk, "%s", why);
+    char *large = malloc(2 * LARGE_BYTES);
+    memset(large, 'w', 2 * LARGE_BYTES);
+    send_full(rk, topic, 0, 1700000000000, "k", large, 2 * LARGE_BYTES);
+    client_flush(rk);
+    CHECK(verdict.count == 1 && verdict.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+          "1.8 MB were answered with %s", rd_kafka_err2name(verdict.err));
+    send_full(rk, topic, 0, 1700000000000, "k", "v", 1);
+    client_flush(rk);
+    CHECK(verdict.count == 2 && verdict.err == 0, "then: %s", rd_kafka_err2name(verdict.err));
+    rd_kafka_destroy(rk);
+    free(large);
+}
+
+static void produce_acks(const char *acks)
+{
+    char tag[16];
+    snprintf(tag, sizeof tag, "acks%s", acks);
+    const char *topic = client_topic(tag, 1);
+    rd_kafka_t *rk = client_producer("acks", acks, "linger.ms", "1", NULL);
+    for (int i = 0; i < 500; i++)
+        client_send(rk, topic, 0, "k", "v");
+    client_flush(rk);
+    int64_t limit = client_now_ms() + CLIENT_TIMEOUT_MS;
+    int count;
+    while ((count = client_read_all(topic, 1, true, NULL, NULL)) < 500) /* acks 0 runs behind */
+        CHECK(client_now_ms() < limit, "acks %s: %d messages came back", acks, count);
+    CHECK(count == 500, "acks %s: %d messages came back", acks, count);
+    client_producer_close(rk);
+}
+
 void case_produce(void)
 {
     static const char *const codecs[] = {"none", "gzip", "snappy", "lz4", "zstd"};
     for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++)
         produce_codec(codecs[i]);
+    produce_acks("0");
+    produce_acks("1");
+    produce_acks("all");
+    produce_too_large(client_topic("too-large", 1));
 }
 
 /* Each partition's values are 0, 1, 2, … with no gap and no repetition. */

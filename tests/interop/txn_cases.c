@@ -149,3 +149,27 @@ void case_fencing(void)
           tally.committed, tally.aborted);
     client_producer_close(newer);
 }
+
+void case_abandoned(void)
+{
+    const char *topic = client_topic("abandoned", PARTITIONS);
+    char id[64];
+    snprintf(id, sizeof id, "interop-abandoned-%d", (int)getpid());
+    rd_kafka_t *gone = client_producer("transactional.id", id, "transaction.timeout.ms", "2000",
+                                       "message.timeout.ms", "2000", "linger.ms", "1", NULL);
+    well(rd_kafka_init_transactions(gone, CLIENT_TIMEOUT_MS), "init_transactions");
+    well(rd_kafka_begin_transaction(gone), "begin_transaction");
+    send_round(gone, topic, "abort", 10);
+    client_producer_drop(gone); /* says nothing to the broker */
+    rd_kafka_t *rk = client_producer("linger.ms", "1", NULL);
+    send_round(rk, topic, "commit", 10);
+    client_producer_close(rk);
+    int64_t limit = client_now_ms() + CLIENT_TIMEOUT_MS;
+    struct tally tally;
+    do { /* the broker aborts the transaction when its time is over */
+        tally = (struct tally){0};
+        client_read_all(topic, PARTITIONS, true, see_value, &tally);
+        CHECK(tally.aborted == 0, "%d records of an abandoned transaction are seen", tally.aborted);
+        CHECK(client_now_ms() < limit, "the abandoned transaction still hides what follows");
+    } while (tally.committed < 10);
+}
