@@ -20,6 +20,7 @@ struct world {
     struct bs_config *config;
     void *self;
     char listen[64];
+    const char *rewrite_bytes;
 };
 
 static void start(struct world *w, const char *listen)
@@ -32,6 +33,10 @@ static void start(struct world *w, const char *listen)
     assert_int_equal(bs_config_set(w->config, "log.dirs", w->dir, "test", &err), 0);
     assert_int_equal(
         bs_config_set(w->config, "group.initial.rebalance.delay.ms", "0", "test", &err), 0);
+    if (w->rewrite_bytes)
+        assert_int_equal(bs_config_set(w->config, "weir.coordinator.rewrite.bytes",
+                                       w->rewrite_bytes, "test", &err),
+                         0);
     if (bk_role.open(w->config, NULL, &w->self, &err))
         fail_msg("%s", err.text);
     bk_role.health(w->self, &health);
@@ -300,6 +305,69 @@ static void test_restart(void **state)
     assert_int_equal(committed(w, "eos", "in"), 5);
 }
 
+static void commit_offset(rd_kafka_t *rk, const char *topic, int64_t offset)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, 0)->offset = offset;
+    assert_int_equal(rd_kafka_commit(rk, list, 0), 0);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* Lowest offset of all partitions of a coordinator's topic that has one above 0. */
+static int64_t log_start(struct world *w, const char *topic, int partitions)
+{
+    rd_kafka_t *rk = client(w, RD_KAFKA_PRODUCER, NULL);
+    int64_t most = 0;
+    for (int p = 0; p < partitions; p++) {
+        int64_t low, high;
+        assert_int_equal(rd_kafka_query_watermark_offsets(rk, topic, p, &low, &high, WAIT_MS), 0);
+        most = low > most ? low : most;
+    }
+    rd_kafka_destroy(rk);
+    return most;
+}
+
+/* The coordinators write their state anew, and it is all there after a restart. */
+static void test_rewrite(void **state)
+{
+    enum { COMMITS = 400 };
+    struct world *w = *state;
+    const char *group[] = {"group.id", "rewritten", NULL};
+    const char *settings[] = {"transactional.id", "tx3", NULL};
+    char listen[64];
+    rd_kafka_t *rk;
+    int all;
+    snprintf(listen, sizeof listen, "%s", w->listen);
+    stop(w);
+    w->rewrite_bytes = "4K";
+    start(w, listen);
+    rk = client(w, RD_KAFKA_CONSUMER, group);
+    for (int i = 1; i <= COMMITS; i++)
+        commit_offset(rk, "in", i);
+    rd_kafka_consumer_close(rk);
+    rd_kafka_destroy(rk);
+    rk = client(w, RD_KAFKA_PRODUCER, settings);
+    check(rd_kafka_init_transactions(rk, WAIT_MS));
+    for (int i = 0; i < 60; i++) {
+        check(rd_kafka_begin_transaction(rk));
+        produce(rk, "txn", "kept", 60 + i, 61 + i);
+        check(rd_kafka_commit_transaction(rk, WAIT_MS));
+    }
+    rd_kafka_destroy(rk);
+    assert_true(log_start(w, "__consumer_offsets", 4) > COMMITS / 2);
+    assert_true(log_start(w, "__transaction_state", 4) > 60);
+    stop(w);
+    start(w, listen);
+    assert_int_equal(committed(w, "rewritten", "in"), COMMITS);
+    assert_int_equal(committed(w, "eos", "in"), 5);
+    consume(w, "g1", "plain", "read_uncommitted", "a", &all);
+    assert_int_equal(all, 0);
+    rk = client(w, RD_KAFKA_PRODUCER, settings);
+    check(rd_kafka_init_transactions(rk, WAIT_MS));
+    rd_kafka_destroy(rk);
+    assert_int_equal(consume(w, "gw", "txn", "read_committed", "kept", NULL), 120);
+}
+
 static void test_open_errors(void **state)
 {
     struct world *w = *state;
@@ -334,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_transactions),
         cmocka_unit_test(test_offsets_in_transactions),
         cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_rewrite),
         cmocka_unit_test(test_open_errors),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

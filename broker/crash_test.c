@@ -51,7 +51,8 @@ static void start(struct world *w, const char *listen)
         close(out[1]);
         if (!getenv("WEIR_VERBOSE") && !freopen("/dev/null", "w", stderr))
             _exit(3);
-        execl(program, program, listeners, dirs, "group.initial.rebalance.delay.ms=0", NULL);
+        execl(program, program, listeners, dirs, "group.initial.rebalance.delay.ms=0",
+              "weir.coordinator.rewrite.bytes=4K", NULL);
         _exit(3);
     }
     close(out[1]);
@@ -190,9 +191,15 @@ static void work(struct world *w)
 
 static int *read_counts(struct world *w)
 {
-    static const char *const SETTINGS[] = {"group.id", "verify", "auto.offset.reset", "earliest",
-                                           "isolation.level", "read_committed",
-                                           "enable.partition.eof", "true", NULL};
+    static const char *const SETTINGS[] = {"group.id",
+                                           "verify",
+                                           "auto.offset.reset",
+                                           "earliest",
+                                           "isolation.level",
+                                           "read_committed",
+                                           "enable.partition.eof",
+                                           "true",
+                                           NULL};
     rd_kafka_t *rk = client(w, RD_KAFKA_CONSUMER, SETTINGS);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(PARTITIONS);
     int *counts = bs_array(TXN_MAX, sizeof *counts);

@@ -158,6 +158,14 @@ static const struct bs_option ROWS[] = {
      .min = 1,
      .max = INT32_MAX,
      .doc = "Longest session time-out that a member may ask for."},
+    {.name = "weir.coordinator.rewrite.bytes",
+     .type = BS_OPT_SIZE,
+     .def = "33554432",
+     .min = 1024,
+     .max = INT64_MAX,
+     .doc =
+         "A partition of __consumer_offsets or __transaction_state that has grown by so much (and "
+         "four times its state) is written anew, and what is older is deleted."},
     {.name = "group.max.size",
      .type = BS_OPT_INT,
      .def = "2147483647",

@@ -24,9 +24,9 @@ static int64_t rebalance_timeout_ms(const struct bk_group *group)
 {
     const struct bk_member *member;
     int64_t most = 0;
-    DL_FOREACH(group->members, member)
-    if (member->rebalance_timeout_ms > most)
-        most = member->rebalance_timeout_ms;
+    DL_FOREACH (group->members, member)
+        if (member->rebalance_timeout_ms > most)
+            most = member->rebalance_timeout_ms;
     return most;
 }
 
@@ -38,8 +38,7 @@ static bool is_leader(const struct bk_group *group, const struct bk_member *memb
 static bool supported_by_all(const struct bk_group *group, struct bs_bytes protocol)
 {
     const struct bk_member *member;
-    DL_FOREACH(group->members, member)
-    {
+    DL_FOREACH (group->members, member) {
         size_t i = 0;
         while (i < member->protocol_count && !bs_bytes_equal(member->protocols[i].name, protocol))
             i++;
@@ -56,8 +55,7 @@ static struct bs_bytes select_protocol(const struct bk_group *group)
     const struct bk_member *voter, *other;
     struct bs_bytes best = {0};
     size_t best_votes = 0;
-    DL_FOREACH(group->members, voter)
-    {
+    DL_FOREACH (group->members, voter) {
         struct bs_bytes vote = {0};
         size_t votes = 0;
         for (size_t i = 0; i < voter->protocol_count && !vote.ptr; i++)
@@ -65,8 +63,7 @@ static struct bs_bytes select_protocol(const struct bk_group *group)
                 vote = voter->protocols[i].name;
         if (!vote.ptr)
             continue;
-        DL_FOREACH(group->members, other)
-        {
+        DL_FOREACH (group->members, other) {
             for (size_t i = 0; i < other->protocol_count; i++) {
                 if (!supported_by_all(group, other->protocols[i].name))
                     continue;
@@ -103,8 +100,7 @@ static void fill_members(const struct bk_group *group, struct bk_join_reply *rep
     size_t i = 0;
     reply->members = bs_arena_array(&fx->arena, group->member_count, sizeof *reply->members);
     reply->member_count = group->member_count;
-    DL_FOREACH(group->members, member)
-    {
+    DL_FOREACH (group->members, member) {
         reply->members[i].id = bk_effects_dup(fx, member->id);
         reply->members[i].instance_id = bk_effects_dup(fx, member->instance_id);
         reply->members[i].metadata =
@@ -183,8 +179,7 @@ static void prepare_rebalance(struct bk_groups *groups, struct bk_group *group, 
     struct bk_member *member;
     int64_t timeout_ms = rebalance_timeout_ms(group);
     if (group->state == BK_GROUP_COMPLETING) {
-        DL_FOREACH(group->members, member)
-        {
+        DL_FOREACH (group->members, member) {
             bk_disown(&member->assignment);
             if (member->sync_call) {
                 bk_effects_sync(fx, member->sync_call, KP_ERR_REBALANCE_IN_PROGRESS);
@@ -251,8 +246,7 @@ static bool elect_leader(struct bk_group *group)
     struct bk_member *leader = group->leader.ptr ? bk_member_find(group, group->leader) : NULL;
     if (leader && leader->join_call)
         return true;
-    DL_FOREACH(group->members, member)
-    {
+    DL_FOREACH (group->members, member) {
         if (member->join_call) {
             bk_replace(&group->leader, member->id);
             return true;
@@ -265,9 +259,9 @@ static void complete_join(struct bk_groups *groups, struct bk_group *group, stru
                           struct bk_effects *fx)
 {
     struct bk_member *member, *next;
-    DL_FOREACH_SAFE(group->members, member, next)
-    if (!member->join_call && !member->instance_id.ptr)
-        bk_member_remove(group, member);
+    DL_FOREACH_SAFE (group->members, member, next)
+        if (!member->join_call && !member->instance_id.ptr)
+            bk_member_remove(group, member);
     if (!group->members) {
         become_empty(group, now, fx);
         return;
@@ -286,8 +280,7 @@ static void complete_join(struct bk_groups *groups, struct bk_group *group, stru
     bk_group_enter(group, BK_GROUP_COMPLETING, now);
     group->sync_deadline_ms = now.mono_ms + rebalance_timeout_ms(group);
     bk_groups_wake_at(groups, group->sync_deadline_ms);
-    DL_FOREACH(group->members, member)
-    {
+    DL_FOREACH (group->members, member) {
         void *call = unpark_join(group, member);
         member->fresh = false;
         member->synced = false;
@@ -428,8 +421,8 @@ static size_t pending_count(const struct bk_group *group)
 {
     const struct bk_pending_member *pending;
     size_t count = 0;
-    LL_FOREACH(group->pending, pending)
-    count++;
+    LL_FOREACH (group->pending, pending)
+        count++;
     return count;
 }
 
@@ -460,8 +453,7 @@ static void join_unknown(struct bk_groups *groups, struct bk_group *group,
 static bool take_pending(struct bk_group *group, struct bs_bytes id)
 {
     struct bk_pending_member *pending;
-    LL_FOREACH(group->pending, pending)
-    {
+    LL_FOREACH (group->pending, pending) {
         if (!bs_bytes_equal(pending->id, id))
             continue;
         LL_DELETE(group->pending, pending);
@@ -580,8 +572,8 @@ static int16_t check_sync(const struct bk_groups *groups, struct bk_group *group
 static void take_assignments(struct bk_group *group, const struct bk_sync_request *request)
 {
     struct bk_member *member;
-    DL_FOREACH(group->members, member)
-    bk_replace(&member->assignment, bs_bytes("", 0));
+    DL_FOREACH (group->members, member)
+        bk_replace(&member->assignment, bs_bytes("", 0));
     for (size_t i = 0; i < request->assignment_count; i++) {
         member = bk_member_find(group, request->assignments[i].member_id);
         if (member)
@@ -613,8 +605,7 @@ void bk_groups_sync(struct bk_groups *groups, const struct bk_sync_request *requ
     take_assignments(group, request);
     bk_group_enter(group, BK_GROUP_STABLE, now);
     bk_group_write(group, now, fx);
-    DL_FOREACH(group->members, member)
-    {
+    DL_FOREACH (group->members, member) {
         if (!member->sync_call)
             continue;
         answer_sync(group, member, member->sync_call, fx);
@@ -686,8 +677,7 @@ static void expire_pending(struct bk_groups *groups, struct bk_group *group, str
 {
     struct bk_pending_member *pending, *next;
     bool any = false;
-    LL_FOREACH_SAFE(group->pending, pending, next)
-    {
+    LL_FOREACH_SAFE (group->pending, pending, next) {
         if (pending->deadline_ms > now.mono_ms) {
             bk_groups_wake_at(groups, pending->deadline_ms);
             continue;
@@ -718,8 +708,7 @@ static void expire_members(struct bk_groups *groups, struct bk_group *group, str
         group->sync_deadline_ms = INT64_MAX;
     for (bool again = true; again;) {
         again = false;
-        DL_FOREACH(group->members, member)
-        {
+        DL_FOREACH (group->members, member) {
             if (!session_over(member, now) && !(unsynced_go && !member->synced))
                 continue;
             /* What follows from it may remove others: begin again. */
@@ -737,9 +726,9 @@ static void note_deadlines(struct bk_groups *groups, const struct bk_group *grou
     if (group->state == BK_GROUP_PREPARING)
         bk_groups_wake_at(groups, group->rebalance_deadline_ms);
     bk_groups_wake_at(groups, group->sync_deadline_ms);
-    DL_FOREACH(group->members, member)
-    if (!member->sync_call && (!member->join_call || member->fresh))
-        bk_groups_wake_at(groups, member->deadline_ms);
+    DL_FOREACH (group->members, member)
+        if (!member->sync_call && (!member->join_call || member->fresh))
+            bk_groups_wake_at(groups, member->deadline_ms);
 }
 
 int64_t bk_groups_tick(struct bk_groups *groups, struct bk_time now, struct bk_effects *fx)
@@ -748,8 +737,7 @@ int64_t bk_groups_tick(struct bk_groups *groups, struct bk_time now, struct bk_e
     if (now.mono_ms < groups->due_ms)
         return groups->due_ms;
     groups->due_ms = INT64_MAX;
-    HASH_ITER(hh, groups->by_id, group, next)
-    {
+    HASH_ITER (hh, groups->by_id, group, next) {
         expire_pending(groups, group, now, fx);
         if (group->state == BK_GROUP_PREPARING && group->rebalance_deadline_ms <= now.mono_ms) {
             if (group->initial)

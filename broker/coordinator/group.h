@@ -155,6 +155,10 @@ size_t bk_groups_count(const struct bk_groups *groups);
  * an unknown kind of record is no error. */
 int bk_groups_replay(struct bk_groups *groups, int32_t partition, struct bs_bytes key,
                      struct bs_bytes value, int64_t producer_id, struct bk_time now);
+/* The records that a replay of this partition needs to come to the state now, so that what is older
+ * can be deleted. False: not now, a transaction has offsets pending there. */
+bool bk_groups_snapshot(struct bk_groups *groups, int32_t partition, struct bk_time now,
+                        struct bk_effects *fx);
 /* Behind the last replayed record: timers start. */
 void bk_groups_replayed(struct bk_groups *groups, struct bk_time now);
 

@@ -41,8 +41,7 @@ bool bk_groups_describe(struct bk_groups *groups, struct bs_bytes group_id, stru
     *ret = view_group(group);
     ret->members = bs_arena_array(arena, group->member_count + 1, sizeof *ret->members);
     ret->member_count = group->member_count;
-    DL_FOREACH(group->members, member)
-    {
+    DL_FOREACH (group->members, member) {
         struct bk_member_view *view = &ret->members[i++];
         struct bs_bytes none = bs_bytes("", 0);
         bool settled = group->state == BK_GROUP_STABLE && group->protocol.ptr;
@@ -66,8 +65,7 @@ int16_t bk_groups_delete(struct bk_groups *groups, struct bs_bytes group_id, str
         return KP_ERR_GROUP_ID_NOT_FOUND;
     if (group->state != BK_GROUP_EMPTY)
         return KP_ERR_NON_EMPTY_GROUP;
-    HASH_ITER(hh, group->offsets, offset, next)
-    {
+    HASH_ITER (hh, group->offsets, offset, next) {
         bk_offset_write(group, bk_offset_topic(offset), bk_offset_partition(offset), NULL, NULL,
                         fx);
         bk_offset_drop(&group->offsets, offset);

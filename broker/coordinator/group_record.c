@@ -90,8 +90,7 @@ void bk_group_write(struct bk_group *group, struct bk_time now, struct bk_effect
     put_string(&value, group->leader);
     bs_buf_put_u64(&value, (uint64_t)now.wall_ms);
     bs_buf_put_u32(&value, (uint32_t)group->member_count);
-    DL_FOREACH(group->members, member)
-    {
+    DL_FOREACH (group->members, member) {
         struct bs_bytes none = bs_bytes("", 0);
         put_string(&value, member->id);
         put_string(&value, member->instance_id);
@@ -145,6 +144,32 @@ void bk_offset_write(struct bk_group *group, struct bs_bytes topic, int32_t part
     }
     bs_buf_deinit(&key);
     bs_buf_deinit(&value);
+}
+
+bool bk_groups_snapshot(struct bk_groups *groups, int32_t partition, struct bk_time now,
+                        struct bk_effects *fx)
+{
+    struct bk_group *group;
+    const struct bk_offset *offset;
+    DL_FOREACH2 (groups->with_txns, group, txn_next)
+        if (group->partition == partition)
+            return false;
+    for (group = groups->by_id; group; group = group->hh.next) {
+        if (group->partition != partition)
+            continue;
+        /* A rebalance under way is not in any record: members of the last generation stand. */
+        if (group->generation > 0 && group->state != BK_GROUP_PREPARING &&
+            group->state != BK_GROUP_COMPLETING) {
+            struct bk_time since = {now.mono_ms, group->state_since_ms};
+            bk_group_write(group, since, fx);
+        } else if (group->generation > 0) {
+            return false;
+        }
+        for (offset = group->offsets; offset; offset = offset->hh.next)
+            bk_offset_write(group, bk_offset_topic(offset), bk_offset_partition(offset), offset,
+                            NULL, fx);
+    }
+    return true;
 }
 
 /* --- replay --- */
@@ -226,8 +251,8 @@ static int replay_member(struct bk_group *group, struct bs_cursor *c, uint16_t v
 static void forget_members(struct bk_group *group)
 {
     struct bk_member *member, *next;
-    DL_FOREACH_SAFE(group->members, member, next)
-    bk_member_remove(group, member);
+    DL_FOREACH_SAFE (group->members, member, next)
+        bk_member_remove(group, member);
     bk_disown(&group->leader);
     bk_disown(&group->protocol);
     group->generation = 0;
@@ -297,10 +322,9 @@ void bk_groups_replayed(struct bk_groups *groups, struct bk_time now)
 {
     struct bk_group *group, *next;
     struct bk_member *member;
-    HASH_ITER(hh, groups->by_id, group, next)
-    {
-        DL_FOREACH(group->members, member)
-        bk_member_touch(groups, member, now);
+    HASH_ITER (hh, groups->by_id, group, next) {
+        DL_FOREACH (group->members, member)
+            bk_member_touch(groups, member, now);
         if (!group->members && !group->offsets && !group->txns && group->generation == 0)
             bk_group_remove(groups, group);
     }

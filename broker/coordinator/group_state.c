@@ -37,8 +37,8 @@ void bk_groups_free(struct bk_groups *groups)
     struct bk_group *group, *next;
     if (!groups)
         return;
-    HASH_ITER(hh, groups->by_id, group, next)
-    bk_group_remove(groups, group);
+    HASH_ITER (hh, groups->by_id, group, next)
+        bk_group_remove(groups, group);
     bs_free(groups);
 }
 
@@ -46,11 +46,9 @@ void bk_groups_drain(struct bk_groups *groups, void (*each)(void *ctx, void *cal
                      void *ctx)
 {
     struct bk_group *group, *next;
-    HASH_ITER(hh, groups->by_id, group, next)
-    {
+    HASH_ITER (hh, groups->by_id, group, next) {
         struct bk_member *member;
-        DL_FOREACH(group->members, member)
-        {
+        DL_FOREACH (group->members, member) {
             void *join = member->join_call, *sync = member->sync_call;
             member->join_call = member->sync_call = NULL;
             if (join)
@@ -111,15 +109,14 @@ void bk_group_remove(struct bk_groups *groups, struct bk_group *group)
     struct bk_member *member, *next_member;
     struct bk_pending_member *pending, *next_pending;
     struct bk_pending_txn *txn, *next_txn;
-    DL_FOREACH_SAFE(group->members, member, next_member)
-    bk_member_remove(group, member);
-    LL_FOREACH_SAFE(group->pending, pending, next_pending)
-    {
+    DL_FOREACH_SAFE (group->members, member, next_member)
+        bk_member_remove(group, member);
+    LL_FOREACH_SAFE (group->pending, pending, next_pending) {
         bk_disown(&pending->id);
         bs_free(pending);
     }
-    HASH_ITER(hh, group->txns, txn, next_txn)
-    bk_group_txn_drop(groups, group, txn);
+    HASH_ITER (hh, group->txns, txn, next_txn)
+        bk_group_txn_drop(groups, group, txn);
     bk_offsets_clear(&group->offsets);
     HASH_DEL(groups->by_id, group);
     bk_disown(&group->id);
@@ -132,18 +129,18 @@ void bk_group_remove(struct bk_groups *groups, struct bk_group *group)
 struct bk_member *bk_member_find(struct bk_group *group, struct bs_bytes id)
 {
     struct bk_member *member;
-    DL_FOREACH(group->members, member)
-    if (bs_bytes_equal(member->id, id))
-        return member;
+    DL_FOREACH (group->members, member)
+        if (bs_bytes_equal(member->id, id))
+            return member;
     return NULL;
 }
 
 struct bk_member *bk_member_static(struct bk_group *group, struct bs_bytes instance_id)
 {
     struct bk_member *member;
-    DL_FOREACH(group->members, member)
-    if (member->instance_id.ptr && bs_bytes_equal(member->instance_id, instance_id))
-        return member;
+    DL_FOREACH (group->members, member)
+        if (member->instance_id.ptr && bs_bytes_equal(member->instance_id, instance_id))
+            return member;
     return NULL;
 }
 
@@ -235,8 +232,7 @@ bool bk_group_subscribes(const struct bk_group *group, struct bs_bytes topic)
         return false;
     if (!group->protocol_type.ptr || !bs_bytes_is(group->protocol_type, "consumer"))
         return true;
-    DL_FOREACH(group->members, member)
-    {
+    DL_FOREACH (group->members, member) {
         if (!group->protocol.ptr) {
             for (size_t i = 0; i < member->protocol_count; i++)
                 if (subscription_has(member->protocols[i].metadata, topic))

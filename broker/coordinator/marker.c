@@ -170,17 +170,16 @@ void bk_markers_retry(void *ctx)
 {
     struct bk_shards *shards = ctx;
     struct bk_marker_write *write, *due = NULL;
-    DL_FOREACH(shards->markers, write)
-    {
+    DL_FOREACH (shards->markers, write) {
         write->due = write->retry;
         write->retry = false;
     }
     /* Going on with one may end it and start others: look anew each time. */
     do {
         due = NULL;
-        DL_FOREACH(shards->markers, write)
-        if (write->due)
-            due = write;
+        DL_FOREACH (shards->markers, write)
+            if (write->due)
+                due = write;
         if (due) {
             due->due = false;
             write_on(due);

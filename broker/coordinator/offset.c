@@ -64,8 +64,8 @@ void bk_offset_drop(struct bk_offset **offsets, struct bk_offset *offset)
 void bk_offsets_clear(struct bk_offset **offsets)
 {
     struct bk_offset *offset, *next;
-    HASH_ITER(hh, *offsets, offset, next)
-    bk_offset_drop(offsets, offset);
+    HASH_ITER (hh, *offsets, offset, next)
+        bk_offset_drop(offsets, offset);
 }
 
 struct bk_pending_txn *bk_group_txn(struct bk_groups *groups, struct bk_group *group,
@@ -161,8 +161,7 @@ int16_t bk_groups_commit(struct bk_groups *groups, const struct bk_commit *commi
 void bk_groups_marker(struct bk_groups *groups, int32_t partition, int64_t producer_id, bool commit)
 {
     struct bk_group *group, *next_group;
-    DL_FOREACH_SAFE2(groups->with_txns, group, next_group, txn_next)
-    {
+    DL_FOREACH_SAFE2 (groups->with_txns, group, next_group, txn_next) {
         struct bk_pending_txn *txn = NULL;
         struct bk_offset *offset, *next;
         if (group->partition != partition)
@@ -171,10 +170,10 @@ void bk_groups_marker(struct bk_groups *groups, int32_t partition, int64_t produ
         if (!txn)
             continue;
         if (commit) {
-            HASH_ITER(hh, txn->offsets, offset, next)
-            bk_offset_put(&group->offsets, bk_offset_topic(offset), bk_offset_partition(offset),
-                          offset->offset, offset->leader_epoch, offset->metadata, offset->commit_ms,
-                          offset->expire_ms);
+            HASH_ITER (hh, txn->offsets, offset, next)
+                bk_offset_put(&group->offsets, bk_offset_topic(offset), bk_offset_partition(offset),
+                              offset->offset, offset->leader_epoch, offset->metadata,
+                              offset->commit_ms, offset->expire_ms);
         }
         bk_group_txn_drop(groups, group, txn);
     }
@@ -282,11 +281,9 @@ void bk_groups_topic_deleted(struct bk_groups *groups, struct bs_bytes topic, st
 {
     struct bk_group *group, *next_group;
     struct bk_offset *offset, *next;
-    HASH_ITER(hh, groups->by_id, group, next_group)
-    {
+    HASH_ITER (hh, groups->by_id, group, next_group) {
         bool any = false;
-        HASH_ITER(hh, group->offsets, offset, next)
-        {
+        HASH_ITER (hh, group->offsets, offset, next) {
             if (!bs_bytes_equal(bk_offset_topic(offset), topic))
                 continue;
             drop_offset(group, offset, fx);
@@ -320,11 +317,9 @@ void bk_groups_expire_offsets(struct bk_groups *groups, struct bk_time now, stru
 {
     struct bk_group *group, *next_group;
     struct bk_offset *offset, *next;
-    HASH_ITER(hh, groups->by_id, group, next_group)
-    {
+    HASH_ITER (hh, groups->by_id, group, next_group) {
         bool had = group->offsets != NULL;
-        HASH_ITER(hh, group->offsets, offset, next)
-        {
+        HASH_ITER (hh, group->offsets, offset, next) {
             if (!offset_over(groups, group, offset, now) ||
                 unstable(group, bk_offset_topic(offset), bk_offset_partition(offset)))
                 continue;

@@ -158,8 +158,10 @@ static struct bk_record *append_run(struct bk_step *step, struct bk_record *reco
         append.records = (uint8_t *)batch.ptr; /* the builder's own memory */
         append.len = batch.len;
         *ret_error = bk_partition_append(partition, &append);
-        if (*ret_error == 0)
+        if (*ret_error == 0) {
             bk_step_wait_for(step, partition, append.last_offset);
+            bk_shard_count_bytes(step->shard, first->partition, batch.len);
+        }
     }
     kp_batch_builder_deinit(&builder);
     return record;
@@ -196,8 +198,7 @@ void bk_shard_fail(struct bk_shard *shard)
     struct bk_step *queue = shard->queue, *step, *next;
     shard->queue = NULL;
     shard->state = BK_SHARD_FAILED;
-    DL_FOREACH_SAFE(queue, step, next)
-    {
+    DL_FOREACH_SAFE (queue, step, next) {
         DL_DELETE(queue, step);
         if (step->wait)
             bk_wait_cancel(step->wait);
@@ -360,6 +361,7 @@ struct bk_shards *bk_shards_open(const struct bk_shards_spec *spec)
     struct bk_shards *shards = bs_new(struct bk_shards);
     shards->spec = *spec;
     shards->expire_every_ms = bs_config_int(spec->config, "offsets.retention.check.interval.ms");
+    shards->rewrite_bytes = bs_config_int(spec->config, "weir.coordinator.rewrite.bytes");
     for (int i = 0; i < 2; i++) {
         struct bk_shard *shard = &shards->shard[i];
         shard->owner = shards;
@@ -398,8 +400,10 @@ void bk_shards_close(struct bk_shards *shards)
 {
     if (!shards)
         return;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
         io_timer_free(shards->shard[i].timer);
+        bs_free(shards->shard[i].rewrites);
+    }
     io_timer_free(shards->marker_timer);
     bs_free(shards);
 }

@@ -92,6 +92,8 @@ void bk_shard_load(struct bk_shard *shard)
     shard->load_partition = 0;
     shard->load_offset = -1;
     shard->load_count = 0;
+    bs_free(shard->rewrites);
+    shard->rewrites = NULL;
     make_machine(shard);
     if (!shard->load_posted)
         post(shard);
@@ -164,6 +166,7 @@ static int load_piece(struct bk_shard *shard, struct bk_partition *partition, st
     if (bk_partition_read(partition, &read, buf))
         return BS_EIO;
     bs_free(read.aborted);
+    bk_shard_count_bytes(shard, shard->load_partition, buf->len);
     if (buf->len == 0)
         return 1;
     for (size_t at = 0; at < buf->len;) {
@@ -250,9 +253,10 @@ static int16_t create(struct bk_shard *shard)
 {
     struct bk_shards *shards = shard->owner;
     bool groups = shard->kind == BK_SHARD_GROUPS;
+    /* Old records go by rewrite.c, never by age; small segments, so that they go soon. */
     struct bk_setting settings[] = {{"cleanup.policy", "compact"},
                                     {"compression.type", "producer"},
-                                    {"segment.bytes", "104857600"}};
+                                    {"segment.bytes", "16777216"}};
     struct bk_topic_spec spec = {
         .name = bk_shards_topic(shard->kind),
         .partition_count = (int32_t)bs_config_int(shards->spec.config,

@@ -43,6 +43,8 @@ struct bk_shard {
     int64_t armed_ms, txns_due_ms, expire_due_ms;
     struct bk_ready_wait *waiting; /* for the end of creation and loading */
     bool creating;
+    struct bk_rewrite *rewrites; /* one per partition */
+    bool rewrite_posted;
     /* loading */
     int32_t load_partition;
     int64_t load_offset, load_count;
@@ -52,7 +54,7 @@ struct bk_shard {
 struct bk_shards {
     struct bk_shards_spec spec;
     struct bk_shard shard[2];
-    int64_t expire_every_ms;
+    int64_t expire_every_ms, rewrite_bytes;
     struct bk_marker_write *markers; /* under way */
     struct io_timer *marker_timer;
     bool stopping;
@@ -63,6 +65,9 @@ void bk_step_wait_for(struct bk_step *step, struct bk_partition *partition, int6
 void bk_shard_fail(struct bk_shard *shard);
 void bk_shard_load(struct bk_shard *shard);       /* shard_load.c: starts the replay */
 void bk_shard_tell_ready(struct bk_shard *shard); /* shard_load.c */
+/* rewrite.c: counts bytes of a partition (appended, or read by the replay), and when there are many
+ * more than the state needs, writes the state anew and deletes what is older. */
+void bk_shard_count_bytes(struct bk_shard *shard, int32_t partition, size_t bytes);
 void bk_markers_start(struct bk_shards *shards, const struct bk_marker_job *job); /* marker.c */
 void bk_markers_retry(void *ctx);
 void bk_markers_drop(struct bk_shard *shard); /* those of the transactions' shard are forgotten */

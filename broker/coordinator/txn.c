@@ -76,8 +76,8 @@ void bk_txns_free(struct bk_txns *txns)
     struct txn *txn, *next;
     if (!txns)
         return;
-    HASH_ITER(hh, txns->by_id, txn, next)
-    remove_txn(txns, txn);
+    HASH_ITER (hh, txns->by_id, txn, next)
+        remove_txn(txns, txn);
     bs_free(txns);
 }
 
@@ -402,8 +402,7 @@ int16_t bk_txns_verify(struct bk_txns *txns, struct bs_bytes id, int64_t produce
 static void expire_ids(struct bk_txns *txns, struct bk_time now, struct bk_effects *fx)
 {
     struct txn *txn, *next;
-    HASH_ITER(hh, txns->by_id, txn, next)
-    {
+    HASH_ITER (hh, txns->by_id, txn, next) {
         bool at_rest = txn->state == BK_TXN_EMPTY || txn->state >= BK_TXN_COMPLETE_COMMIT;
         if (!at_rest || txn->update_ms + txns->config.id_expiration_ms > now.wall_ms)
             continue;
@@ -556,6 +555,14 @@ int bk_txns_replay(struct bk_txns *txns, struct bs_bytes key, struct bs_bytes va
         return BS_ECORRUPT;
     }
     return 0;
+}
+
+void bk_txns_snapshot(struct bk_txns *txns, int32_t partition, struct bk_effects *fx)
+{
+    struct txn *txn;
+    for (txn = txns->by_id; txn; txn = txn->hh.next)
+        if (kp_partition_for_id(txn->id, txns->config.partition_count) == partition)
+            write_record(txns, txn, false, fx);
 }
 
 void bk_txns_replayed(struct bk_txns *txns, struct bk_time now, struct bk_effects *fx)

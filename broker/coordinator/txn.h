@@ -74,6 +74,8 @@ void bk_txns_each(struct bk_txns *txns, void (*each)(void *ctx, const struct bk_
 /* One record of __transaction_state. BS_ECORRUPT for what cannot be read. */
 int bk_txns_replay(struct bk_txns *txns, struct bs_bytes key, struct bs_bytes value,
                    struct bk_time now);
+/* The records that a replay of this partition needs to come to the state now. */
+void bk_txns_snapshot(struct bk_txns *txns, int32_t partition, struct bk_effects *fx);
 /* Behind the last replayed record: gives the marker jobs that a crash cut short. */
 void bk_txns_replayed(struct bk_txns *txns, struct bk_time now, struct bk_effects *fx);
 

@@ -311,7 +311,8 @@ int16_t bk_partition_delete_records(struct bk_partition *p, int64_t offset, int6
     if (p->error)
         return p->error;
     const struct bk_log_config *config = bk_log_config(p->log);
-    if (config->compact && !config->remove)
+    /* A coordinator deletes what it has written anew; clients are refused by the handler. */
+    if (config->compact && !config->remove && !p->topic->internal)
         return KP_ERR_POLICY_VIOLATION;
     int rc = bk_log_delete_before(p->log, offset == -1 ? p->high_watermark : offset,
                                   p->high_watermark, &err);

@@ -98,7 +98,7 @@ int16_t bk_partition_list_offset(struct bk_partition *partition, int64_t timesta
 void bk_partition_epoch_end(const struct bk_partition *partition, int32_t epoch, int32_t *ret_epoch,
                             int64_t *ret_end_offset);
 /* DeleteRecords: offset -1 is the high watermark. OFFSET_OUT_OF_RANGE, POLICY_VIOLATION (compacted
- * only topic). */
+ * only topic; a coordinator's own topic is allowed, its rewrite needs it). */
 int16_t bk_partition_delete_records(struct bk_partition *partition, int64_t offset,
                                     int64_t *ret_log_start);
 void bk_partition_producers(const struct bk_partition *partition, bk_producer_visit *visit,
