@@ -248,6 +248,8 @@ static int open_roles(struct dev *dev, const char *data, struct bs_error *err)
         if (rc == 0)
             rc = cl_service_open(&dev->services[i], files, err);
         dev->open_count = (size_t)i + 1;
+        if (rc == 0 && i != WORKER)
+            rc = cl_service_settle(&dev->services[i], err);
         if (rc != 0)
             return bs_error_wrap(err, "%s", dev->roles[i]->name);
         if (i == BROKER)

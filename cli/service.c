@@ -107,6 +107,16 @@ static int ask_health(struct cl_service *services, size_t count, bool *ret_caugh
     return rc;
 }
 
+int cl_service_settle(struct cl_service *service, struct bs_error *err)
+{
+    struct pollfd wait = {.fd = signal_fd, .events = POLLIN};
+    bool caught_up;
+    int rc;
+    while ((rc = ask_health(service, 1, &caught_up, err)) > 0 && !cl_signal_seen())
+        (void)poll(&wait, 1, 2);
+    return rc < 0 ? rc : 0;
+}
+
 static void announce(struct cl_service *services, size_t count)
 {
     struct bs_buf text = BS_BUF_INIT;

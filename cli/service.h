@@ -21,6 +21,10 @@ void cl_service_close(struct cl_service *service); /* also frees the config; acc
 void cl_signal_open(void);
 bool cl_signal_seen(void);
 
+/* Waits until a role is ready for work, so that what is opened next finds it so; a signal ends the
+ * wait too (0). The role's failure is the error. */
+int cl_service_settle(struct cl_service *service, struct bs_error *err);
+
 /* Says that all are ready once they are (log, sd_notify), and waits for a signal: CL_OK. A role
  * that fails ends the wait: CL_FAILED, its message in err. With until_caught_up, CL_OK also when
  * the last service (the worker) has caught up. */
