@@ -336,9 +336,9 @@ static void feed(struct bk_conns *conns)
         (conns->bytes > conns->spec.total_bytes_max && conns->under_way + conns->writes > 0))
         return;
     conns->starved = false;
-    DL_FOREACH_SAFE(conns->list, conn, next)
-    if (!conn->closing)
-        parse(conn);
+    DL_FOREACH_SAFE (conns->list, conn, next)
+        if (!conn->closing)
+            parse(conn);
 }
 
 /* --- writing --- */
@@ -431,8 +431,7 @@ static void conn_close(struct conn *conn)
     if (conn->closing)
         return;
     conn->closing = true;
-    DL_FOREACH_SAFE(conn->queue, request, next)
-    {
+    DL_FOREACH_SAFE (conn->queue, request, next) {
         DL_DELETE(conn->queue, request);
         request->conn = NULL;
         if (request->ended) {
@@ -457,9 +456,9 @@ static void sweep(void *ctx)
     struct conn *conn, *next;
     int64_t now_ms = io_clock_mono_ms(conns->spec.clock);
     int64_t every_ms = conns->spec.idle_ms / 4;
-    DL_FOREACH_SAFE(conns->list, conn, next)
-    if (!conn->closing && now_ms - conn->active_ms >= conns->spec.idle_ms)
-        conn_close(conn);
+    DL_FOREACH_SAFE (conns->list, conn, next)
+        if (!conn->closing && now_ms - conn->active_ms >= conns->spec.idle_ms)
+            conn_close(conn);
     io_timer_start(conns->sweep, every_ms < SWEEP_MS_MAX ? every_ms : SWEEP_MS_MAX);
 }
 
@@ -507,8 +506,8 @@ void bk_conns_drain(struct bk_conns *conns, io_call *idle, void *ctx)
     conns->draining = true;
     conns->idle = idle;
     conns->idle_ctx = ctx;
-    DL_FOREACH(conns->list, conn)
-    read_on(conn);
+    DL_FOREACH (conns->list, conn)
+        read_on(conn);
     tell_idle(conns);
 }
 
@@ -522,8 +521,8 @@ void bk_conns_close(struct bk_conns *conns, io_call *closed, void *ctx)
         io_loop_post(conns->spec.loop, closed, ctx);
         return;
     }
-    DL_FOREACH_SAFE(conns->list, conn, next)
-    conn_close(conn);
+    DL_FOREACH_SAFE (conns->list, conn, next)
+        conn_close(conn);
 }
 
 void bk_conns_free(struct bk_conns *conns)
