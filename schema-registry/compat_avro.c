@@ -361,8 +361,7 @@ void sr_compat_avro(const struct sd_schema *reader, const struct sd_schema *writ
     struct sr_problems found = {0};
     struct pair *pair, *next;
     compare(&c, sd_schema_root(reader), sd_schema_root(writer), &root, &found);
-    HASH_ITER(hh, c.pairs, pair, next)
-    {
+    HASH_ITER (hh, c.pairs, pair, next) {
         HASH_DEL(c.pairs, pair);
         bs_free(pair->problems.items);
         bs_free(pair);

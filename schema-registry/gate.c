@@ -45,7 +45,7 @@ struct sr_gate {
     pthread_cond_t applied;
     int64_t applied_offset;
     bool ready;
-    char step[512];
+    char step[512], listen[300];
     struct bs_error failure;
 };
 
@@ -100,6 +100,18 @@ static void on_failed(void *ctx, const struct bs_error *err)
     pthread_mutex_unlock(&gate->progress);
 }
 
+/* A NOOP record with the highest id: see subject.c. */
+static void first_record(void *ctx, struct bs_buf *key, struct bs_buf *value)
+{
+    struct sr_gate *gate = ctx;
+    struct sd_field field = {.name = bs_bytes_text("maxId"), .value = {.type = SD_LONG}};
+    struct sr_record record = {.kind = SR_RECORD_NOOP,
+                               .value = {.type = SD_MAP, .map = {.fields = &field, .count = 1}}};
+    field.value.number = sr_store_max_id(gate->store); /* this thread alone changes it */
+    sr_record_put_key(&record, key);
+    sr_record_put_value(&record, value);
+}
+
 /* ---- opening ---- */
 
 static void metrics_init(struct sr_gate *gate)
@@ -126,6 +138,7 @@ int sr_gate_open(const struct sr_settings *settings, struct sr_gate **ret, struc
         .on_record = on_record,
         .on_step = on_step,
         .on_failed = on_failed,
+        .first_record = first_record,
     };
     pthread_condattr_t monotonic;
     int rc;
@@ -278,7 +291,14 @@ int sr_gate_append(struct sr_gate *gate, const struct sr_record *records, size_t
     return rc;
 }
 
-int sr_gate_health(struct sr_gate *gate, const char *listen, struct bs_buf *out)
+void sr_gate_set_listen(struct sr_gate *gate, const char *listen)
+{
+    pthread_mutex_lock(&gate->progress);
+    snprintf(gate->listen, sizeof gate->listen, "%s", listen);
+    pthread_mutex_unlock(&gate->progress);
+}
+
+int sr_gate_health(struct sr_gate *gate, struct bs_buf *out)
 {
     const char *status = "ok";
     int rc = 0;
@@ -288,7 +308,7 @@ int sr_gate_health(struct sr_gate *gate, const char *listen, struct bs_buf *out)
         status = rc < 0 ? "failed" : "starting";
     }
     bs_buf_printf(out, "{\"status\":\"%s\",\"listen\":", status);
-    bs_buf_put_json_string(out, listen, strlen(listen));
+    bs_buf_put_json_string(out, gate->listen, strlen(gate->listen));
     bs_buf_puts(out, ",\"topic\":");
     bs_buf_put_json_string(out, gate->settings.topic, strlen(gate->settings.topic));
     bs_buf_printf(out, ",\"applied_offset\":%lld,\"schemas\":%lld,\"subjects\":%lld",

@@ -30,7 +30,9 @@ int32_t sr_gate_next_id(struct sr_gate *gate);
 int sr_gate_append(struct sr_gate *gate, const struct sr_record *records, size_t count,
                    struct bs_error *err);
 
-/* 0 ready, 1 starting, BS_E… failed; the body of /health goes to out. `port` for "listen". */
-int sr_gate_health(struct sr_gate *gate, const char *listen, struct bs_buf *out);
+/* The address that /health tells; set once when it is known. */
+void sr_gate_set_listen(struct sr_gate *gate, const char *listen);
+/* 0 ready, 1 starting, BS_E… failed; the body of /health goes to out. */
+int sr_gate_health(struct sr_gate *gate, struct bs_buf *out);
 
 #endif

@@ -32,7 +32,7 @@ struct sr_journal {
     _Atomic bool stop;
     int64_t deadline_ms;
     char step[256];
-    bool failed, caught_up;
+    bool failed, at_end, caught_up;
 };
 
 struct delivery {
@@ -203,14 +203,33 @@ static int assign(struct sr_journal *j)
     return code ? BS_EIO : 0;
 }
 
+/* Readiness means that writes are taken. The end of the partition is told again with the record
+ * that this writes, so a failure is tried again when the topic moves, and by the loop. */
+static void try_first_write(struct sr_journal *j)
+{
+    struct bs_buf key = BS_BUF_INIT, value = BS_BUF_INIT;
+    struct bs_error err = {0};
+    struct sr_message message;
+    int64_t offset;
+    j->options.first_record(j->options.ctx, &key, &value);
+    message = (struct sr_message){.key = bs_buf_bytes(&key), .value = bs_buf_bytes(&value)};
+    if (sr_journal_append(j, &message, 1, &offset, &err) == 0) {
+        j->caught_up = true;
+        j->options.on_step(j->options.ctx, NULL);
+    } else {
+        say_step(j, err.text);
+    }
+    bs_buf_deinit(&key);
+    bs_buf_deinit(&value);
+}
+
 static void take_message(struct sr_journal *j, const rd_kafka_message_t *message)
 {
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        if (!j->caught_up)
+        if (!j->at_end)
             bs_log(&replayed, "topic %s is read up to offset %lld", j->options.topic,
                    (long long)message->offset);
-        j->caught_up = true;
-        j->options.on_step(j->options.ctx, NULL);
+        j->at_end = true;
     } else if (message->err) {
         bs_log(&broker_error, "reading %s: %s", j->options.topic, rd_kafka_message_errstr(message));
     } else {
@@ -238,8 +257,11 @@ static void *read_topic(void *arg)
             take_message(j, message);
             rd_kafka_message_destroy(message);
         }
+        if (j->at_end && !j->caught_up)
+            try_first_write(j);
         if (!j->caught_up && now_ms() > j->deadline_ms) {
-            bs_error_set(&err, BS_ETIMEOUT, "start: topic %s was not read to its end in %lld ms",
+            bs_error_set(&err, BS_ETIMEOUT,
+                         "start: topic %s was not read to its end and written to in %lld ms",
                          j->options.topic, (long long)j->options.init_ms);
             say_failed(j, &err);
         }

@@ -6,7 +6,7 @@
 #ifndef WEIR_SR_JOURNAL_H
 #define WEIR_SR_JOURNAL_H
 
-#include "lib/base/bytes.h"
+#include "lib/base/buf.h"
 #include "lib/base/err.h"
 
 struct sr_journal;
@@ -24,6 +24,9 @@ struct sr_journal_options {
     /* What start-up is waiting for; NULL: everything there was has been read (every time). */
     void (*on_step)(void *ctx, const char *step);
     void (*on_failed)(void *ctx, const struct bs_error *err); /* init_ms are over, or fatal */
+    /* The record that is written after the first replay: only a topic that takes writes is ready.
+     */
+    void (*first_record)(void *ctx, struct bs_buf *key, struct bs_buf *value);
 };
 
 struct sr_message {

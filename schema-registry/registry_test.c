@@ -361,6 +361,27 @@ static void test_metadata(void **state)
     expect("GET", "/subjects/q/versions/latest", NULL, 200, "{\"subject\":\"p\",\"version\":2,…");
 }
 
+static void test_import(void **state)
+{
+    (void)state;
+    expect("POST", "/subjects/i/versions", "{\"schema\":\"\\\"int\\\"\",\"id\":9}", 422,
+           "{\"error_code\":42205,…");
+    expect("POST", "/subjects/i/versions", INT_SCHEMA, 200, "{\"id\":1,…");
+    expect("PUT", "/mode/i", "{\"mode\":\"IMPORT\"}", 422, "{\"error_code\":42205,…");
+    expect("PUT", "/mode", "{\"mode\":\"FORWARD\"}", 422, "{\"error_code\":42204,…");
+    expect("DELETE", "/subjects/i", NULL, 200, "[1]");
+    expect("PUT", "/mode/i", "{\"mode\":\"import\"}", 200, "{\"mode\":\"IMPORT\"}");
+    expect("GET", "/schemas/ids/1", NULL, 404, "{\"error_code\":40403,…");
+    expect("POST", "/subjects/i/versions", INT_SCHEMA, 422, "{\"error_code\":42205,…");
+    expect("POST", "/subjects/i/versions", "{\"schema\":\"\\\"int\\\"\",\"id\":40,\"version\":5}",
+           200, "{\"id\":40,\"version\":5,…");
+    expect("POST", "/subjects/i/versions", "{\"schema\":\"\\\"long\\\"\",\"id\":40}", 422,
+           "…Overwrite new schema with id 40");
+    expect("PUT", "/mode/i", "{\"mode\":null}", 200, "{\"mode\":\"IMPORT\"}");
+    expect("POST", "/subjects/i/versions", "{\"schema\":\"\\\"long\\\"\"}", 200,
+           "{\"id\":41,\"version\":6,…");
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -369,7 +390,7 @@ int main(void)
         ROW(test_register_and_read),  ROW(test_errors),
         ROW(test_compatibility),      ROW(test_config_and_mode),
         ROW(test_delete_and_restart), ROW(test_references),
-        ROW(test_metadata),
+        ROW(test_metadata),           ROW(test_import),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

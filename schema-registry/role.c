@@ -48,7 +48,7 @@ static int open_http(struct sr_service *service, const struct sr_settings *setti
                                  .threads = (unsigned)settings->threads,
                                  .error_body = error_body,
                                  .content_type = "application/vnd.schemaregistry.v1+json"};
-    char host[256];
+    char host[256], listen[300];
     int port, rc;
     service->routes = bs_memdup(sr_routes, sr_route_count * sizeof *sr_routes);
     for (size_t i = 0; i < sr_route_count; i++)
@@ -58,9 +58,10 @@ static int open_http(struct sr_service *service, const struct sr_settings *setti
     if ((rc = ht_split_host_port(settings->listen, host, sizeof host, &port, err)) < 0 ||
         (rc = ht_server_open(&options, &service->http, err)) < 0)
         return bs_error_wrap(err, "registry");
-    snprintf(service->listen, sizeof service->listen, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host,
+    snprintf(listen, sizeof listen, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host,
              ht_server_port(service->http));
-    bs_log(&listening, "http://%s", service->listen);
+    sr_gate_set_listen(service->gate, listen);
+    bs_log(&listening, "http://%s", listen);
     return 0;
 }
 
@@ -89,7 +90,7 @@ static int open_service(const struct bs_config *config, const char *const *files
 static int health(void *self, struct bs_buf *out)
 {
     struct sr_service *service = self;
-    return sr_gate_health(service->gate, service->listen, out);
+    return sr_gate_health(service->gate, out);
 }
 
 static const struct bs_option_table *const tables[] = {&sr_options};

@@ -6,6 +6,7 @@
 #include "lib/serde/json.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* Members of a config in the order of the records; the level is "compatibility" in requests. */
 static const struct {
@@ -198,29 +199,6 @@ static struct sr_record mode_record(struct sr_call *call, enum sr_mode mode)
     return record;
 }
 
-static void mode_put(struct sr_call *call)
-{
-    const struct sd_value *value;
-    enum sr_mode mode = SR_MODE_UNSET;
-    struct sr_record record;
-    struct sd_value body;
-    char text[32] = "";
-    if (!sr_body(call, &body))
-        return;
-    value = sd_value_get(&body, bs_bytes_text("mode"));
-    if (value && value->type == SD_STRING && value->bytes.len < sizeof text) {
-        memcpy(text, value->bytes.ptr, value->bytes.len);
-        mode = sr_mode_parse(text);
-    }
-    if (mode != SR_MODE_READWRITE && mode != SR_MODE_READONLY) {
-        sr_fail(call, 42204, "Invalid mode. Valid values are READWRITE and READONLY.");
-        return;
-    }
-    record = mode_record(call, mode);
-    if (sr_become_writer(call) && sr_append(call, &record, 1))
-        put_mode(call, mode);
-}
-
 static void mode_delete(struct sr_call *call)
 {
     struct sr_record record = {.kind = SR_RECORD_MODE, .subject = call->subject, .tombstone = true};
@@ -236,6 +214,68 @@ static void mode_delete(struct sr_call *call)
         old = SR_MODE_READWRITE;
     if (sr_append(call, &record, 1))
         put_mode(call, old);
+}
+
+/* Entering IMPORT: nothing live may be there, and what is softly deleted goes for good; `force`
+ * spares both. Adds the record that clears. */
+static bool prepare_import(struct sr_call *call, struct sr_record *records, size_t *count)
+{
+    bool deleted = false;
+    if (sr_flag(call, "force"))
+        return true;
+    for (size_t i = 0; i < sr_store_subject_count(call->store); i++) {
+        const struct sr_subject *subject = sr_store_subject_at(call->store, i);
+        if (call->subject && strcmp(call->subject, subject->name) != 0)
+            continue;
+        if (sr_subject_live(subject)) {
+            sr_fail(call, 42205, "Cannot import since found existing subjects");
+            return false;
+        }
+        deleted = deleted || subject->count;
+    }
+    if (deleted) {
+        struct sr_record *clear = &records[(*count)++];
+        *clear = (struct sr_record){.kind = SR_RECORD_CLEAR_SUBJECT, .subject = call->subject};
+        clear->value = mode_record(call, SR_MODE_IMPORT).value;
+        clear->value.map.count = call->subject ? 1 : 0; /* {"subject":…} */
+    }
+    return true;
+}
+
+static void mode_put(struct sr_call *call)
+{
+    const struct sd_value *value;
+    enum sr_mode mode = SR_MODE_UNSET;
+    struct sr_record records[2];
+    struct sd_value body;
+    size_t count = 0;
+    char text[32] = "";
+    if (!sr_body(call, &body))
+        return;
+    value = sd_value_get(&body, bs_bytes_text("mode"));
+    if (value && value->type == SD_STRING && value->bytes.len < sizeof text) {
+        memcpy(text, value->bytes.ptr, value->bytes.len);
+        mode = sr_mode_parse(text);
+    }
+    if (value && value->type == SD_NULL) { /* an explicit null clears */
+        mode_delete(call);
+        return;
+    }
+    if (strcasecmp(text, "FORWARD") == 0) {
+        sr_fail(call, 42204, "Forward mode only supported on global level");
+        return;
+    }
+    if (mode == SR_MODE_UNSET) {
+        sr_fail(call, 42204,
+                "Invalid mode. Valid values are READWRITE, READONLY, IMPORT and FORWARD.");
+        return;
+    }
+    if (!sr_become_writer(call) ||
+        (mode == SR_MODE_IMPORT && !prepare_import(call, records, &count)))
+        return;
+    records[count++] = mode_record(call, mode);
+    if (sr_append(call, records, count))
+        put_mode(call, mode);
 }
 
 /* ---- the handlers: global, then of a subject ---- */

@@ -14,8 +14,7 @@ int sr_health(void *ctx, struct ht_request *request, struct ht_response *respons
     struct sr_service *service = ctx;
     (void)request;
     response->content_type = "application/json";
-    response->status =
-        sr_gate_health(service->gate, service->listen, &response->body) == 0 ? 200 : 503;
+    response->status = sr_gate_health(service->gate, &response->body) == 0 ? 200 : 503;
     return 0;
 }
 

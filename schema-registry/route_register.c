@@ -188,6 +188,43 @@ static void register_new(struct sr_call *call, struct sr_input *input)
     sd_schema_unref(schema);
 }
 
+/* IMPORT: a schema comes with its id from another registry; nothing is checked but the id. */
+static void import_version(struct sr_call *call, struct sr_input *input)
+{
+    const struct sr_subject *subject = sr_store_subject(call->store, call->subject);
+    const struct sr_version *newest = sr_subject_version(subject, -1, true), *version;
+    const struct sr_entry *entry = sr_store_id(call->store, input->id);
+    struct sr_record record = {.kind = SR_RECORD_SCHEMA, .subject = call->subject};
+    struct sd_schema *schema = NULL;
+    struct bs_error err = {0};
+    if (input->id < 0) {
+        sr_fail(call, 42205, "Subject %s in context . is not in read-write mode", call->subject);
+        return;
+    }
+    input->normalize = false;
+    if (sr_input_parse(call, input, false, &schema, &err) < 0) {
+        sr_fail(call, 42201, "Invalid schema of type AVRO, details: %s", err.text);
+        return;
+    }
+    sd_schema_unref(schema);
+    if (entry && !sr_content_same_digest(&entry->content, &input->content)) {
+        sr_fail(call, 42205, "Overwrite new schema with id %d in context . is not permitted.",
+                input->id);
+        return;
+    }
+    record.id = input->id;
+    record.content = input->content;
+    record.version = input->version > 0 ? input->version : newest ? newest->number + 1 : 1;
+    if (!sr_append(call, &record, 1))
+        return;
+    version =
+        sr_subject_version(sr_store_subject(call->store, call->subject), record.version, false);
+    if (version && version->entry->id == record.id)
+        put_registered(call, version);
+    else
+        sr_fail(call, 50001, "Another process writes to the topic at the same time");
+}
+
 int sr_version_register(void *ctx, struct ht_request *request, struct ht_response *response)
 {
     struct sr_call call;
@@ -198,6 +235,11 @@ int sr_version_register(void *ctx, struct ht_request *request, struct ht_respons
         struct sr_input input;
         if (!sr_input_read(&call, &input) || !fill_empty(&call, &input))
             return sr_end(&call);
+        if (sr_store_mode(call.store, call.subject) == SR_MODE_IMPORT) {
+            if (sr_become_writer(&call))
+                import_version(&call, &input);
+            return sr_end(&call);
+        }
         if (sr_input_parse(&call, &input, false, &schema, &err) < 0) {
             sr_fail(&call, 42201, "Invalid schema of type AVRO, details: %s", err.text);
             return sr_end(&call);

@@ -11,7 +11,6 @@ struct sr_service {
     struct sr_gate *gate;
     struct ht_server *http;
     struct ht_route *routes; /* with the body limit of the options */
-    char listen[300];
     struct bs_metric requests, refused, incompatible;
 };
 
