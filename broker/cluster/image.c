@@ -199,8 +199,7 @@ void bk_image_free(struct bk_image *image)
     if (!image)
         return;
     struct image_id *entry, *next;
-    HASH_ITER(hh, image->by_id, entry, next)
-    {
+    HASH_ITER (hh, image->by_id, entry, next) {
         HASH_DEL(image->by_id, entry);
         bs_free(entry);
     }

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { RESERVE_BYTES = 64 << 10 };
+
 static const struct bs_event event_failed = {
     "broker.metadata_failed", BS_LOG_ERROR,
     "The metadata log could not be written; topics and configs cannot be changed until the broker "
@@ -174,6 +176,34 @@ bool bk_metadata_pending(const struct bk_metadata *metadata, const char *topic)
     return false;
 }
 
+/* Some space is kept in dir/.reserve, so that on a full disk the changes that free space (a topic
+ * removed, its retention lowered) and a start can still be written. */
+static void reserve_make(struct bk_metadata *metadata)
+{
+    struct io_files *files = metadata->spec.ports.files;
+    static const uint8_t zeros[RESERVE_BYTES];
+    int64_t size = 0, mtime_ms = 0, space = 0;
+    char *path = bs_asprintf("%s/.reserve", metadata->dir);
+    if (files->stat(files, path, &size, &mtime_ms, NULL) != 0 || size != RESERVE_BYTES)
+        metadata->reserved =
+            files->free_space(files, metadata->dir, &space, NULL) == 0 &&
+            space > 4 * RESERVE_BYTES &&
+            io_files_write_all(files, metadata->dir, path, zeros, RESERVE_BYTES, NULL) == 0;
+    else
+        metadata->reserved = true;
+    bs_free(path);
+}
+
+static bool reserve_spend(struct bk_metadata *metadata)
+{
+    struct io_files *files = metadata->spec.ports.files;
+    char *path = bs_asprintf("%s/.reserve", metadata->dir);
+    bool freed = metadata->reserved && files->unlink(files, path, NULL) == 0;
+    metadata->reserved = false;
+    bs_free(path);
+    return freed;
+}
+
 static void metadata_sync(struct bk_metadata *metadata);
 
 static void metadata_synced(void *ctx, int result)
@@ -202,6 +232,8 @@ static void metadata_synced(void *ctx, int result)
             change->done(change->ctx, error);
         bk_change_free(change);
     }
+    if (!metadata->reserved && !metadata->failed)
+        reserve_make(metadata);
     if (metadata->first && !metadata->syncing)
         metadata_sync(metadata);
 }
@@ -228,6 +260,8 @@ static int metadata_append(struct bk_metadata *metadata, struct bk_change *chang
         .leader_epoch = 0,
     };
     rc = bk_log_append(metadata->log, &append, &why);
+    if (rc == BS_ENOSPC && reserve_spend(metadata))
+        rc = bk_log_append(metadata->log, &append, &why);
     if (rc && rc != BS_ENOSPC)
         metadata->failed = true;
     if (rc || append.error) {
@@ -344,6 +378,8 @@ int bk_metadata_open(const struct bk_metadata_spec *spec, struct bk_metadata **r
         rc = spec->ports.files->sync_dir(spec->ports.files, spec->dir, err);
     if (!rc)
         rc = metadata_replay(metadata, err);
+    if (!rc)
+        reserve_make(metadata);
     if (!rc)
         rc = metadata_start_epoch(metadata, err);
     bs_free(dir);

@@ -31,6 +31,7 @@ struct bk_metadata {
     struct io_file *lock;
     struct bk_change *first, *last; /* in order of the log */
     bool syncing, failed;
+    bool reserved;    /* dir/.reserve is there */
     int64_t sync_end; /* what the sync under way covers */
     const struct bk_metadata_observer *observers[BK_OBSERVERS_MAX];
     void *observer_ctx[BK_OBSERVERS_MAX];

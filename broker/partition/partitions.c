@@ -381,15 +381,17 @@ static void table_retain(void *ctx)
 {
     struct bk_partitions *table = ctx;
     struct table_topic *t, *next;
-    HASH_ITER(hh, table->by_id, t, next)
-    {
+    HASH_ITER (hh, table->by_id, t, next) {
         for (int32_t i = 0; i < t->count; i++) {
             struct bk_partition *p = t->list[i];
             struct bs_error err = {0};
             int64_t freed = 0;
             if (p->error || p->syncing)
                 continue; /* next time */
-            if (bk_log_retain(p->log, p->high_watermark, &freed, &err) != 0)
+            int rc = bk_log_retain(p->log, p->high_watermark, &freed, &err);
+            if (rc == BS_ENOSPC)
+                bk_partitions_full(table, err.text);
+            else if (rc)
                 bk_partition_offline(p, err.text);
             if (freed > 0)
                 bs_log(&event_retained, "%s-%" PRId32 ": %" PRId64 " bytes, log start %" PRId64,
@@ -440,8 +442,7 @@ static void table_seal(void *ctx)
 {
     struct bk_partitions *table = ctx;
     struct table_topic *t, *next;
-    HASH_ITER(hh, table->by_id, t, next)
-    {
+    HASH_ITER (hh, table->by_id, t, next) {
         for (int32_t i = 0; i < t->count; i++) {
             struct bs_error err = {0};
             if (t->list[i]->error == 0 && bk_log_seal(t->list[i]->log, &err) != 0)
@@ -458,8 +459,7 @@ static void table_seal(void *ctx)
 static bool table_syncing(const struct bk_partitions *table)
 {
     const struct table_topic *t, *next;
-    HASH_ITER(hh, table->by_id, t, next)
-    {
+    HASH_ITER (hh, table->by_id, t, next) {
         for (int32_t i = 0; i < t->count; i++)
             if (t->list[i]->syncing)
                 return true;
@@ -498,8 +498,7 @@ void bk_partitions_close(struct bk_partitions *table)
         bk_partition_unref(p);
     }
     struct table_topic *t, *next;
-    HASH_ITER(hh, table->by_id, t, next)
-    {
+    HASH_ITER (hh, table->by_id, t, next) {
         HASH_DEL(table->by_id, t);
         for (int32_t i = 0; i < t->count; i++)
             bk_partition_unref(t->list[i]);
