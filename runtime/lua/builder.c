@@ -246,6 +246,9 @@ static void read_node(lua_State *L, struct rt_graph *graph, int index, struct rt
         node->kind = op;
     if (!node->where)
         node->where = "?";
+    node->versioned_ms = number_field(L, index, "versioned", 0);
+    if (node->op == RT_OP_JOIN)
+        node->grace_ms = number_field(L, index, "grace", 0);
     read_parents(L, graph, index, node);
     read_topics(L, graph, index, node);
     read_serdes(L, graph, index, node);

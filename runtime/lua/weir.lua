@@ -274,8 +274,8 @@ local source_options = { key = "string", value = "string", schema = "string", ke
   timestamp = "function|string", as = "string", retention = "any" }
 local extractors = { record = true, skip_invalid = true, partition_time = true }
 
-local function source(what, topics, options)
-  check_options(what, options, source_options)
+local function source(what, topics, options, known)
+  check_options(what, options, known or source_options)
   options = options or {}
   local stamp, stamp_fn = options.timestamp, nil
   if type(stamp) == "function" then
@@ -303,12 +303,19 @@ function weir.stream(topic, options)
   return handle("stream", { node = source("stream", topics, options), path = topics[1], rekeyed = false })
 end
 
+local table_options = { versioned = "any" }
+for name, want in pairs(source_options) do table_options[name] = want end
+
 function weir.table(topic, options)
   check_topic("table", topic)
-  local from = source("table", { topic }, options)
+  local from = source("table", { topic }, options, table_options)
   local node = add({ op = "table", kind = "table", parents = { from.id }, raw = true })
   local as = options and options.as
-  node.named = as ~= nil
+  if options and options.versioned ~= nil then
+    node.versioned = milliseconds("table: versioned", options.versioned)
+    if node.versioned == 0 then fail("table: versioned must be more than nothing") end
+  end
+  node.named = as ~= nil or node.versioned ~= nil
   node.name = stateful_name("table", { as = as }, topic .. "-table")
   return handle("table", { node = node, path = topic, from = from })
 end
@@ -735,6 +742,15 @@ function Window:idle_close() fail("idle_close is not there yet") end
 
 -- ---- joins ------------------------------------------------------------------------------------
 
+-- The history retention of a table, or of the one it derives from.
+local function history(node)
+  while true do
+    if node.versioned then return node.versioned end
+    if node.op ~= "table_filter" and node.op ~= "table_map_values" or node.named then return nil end
+    node = graph.nodes[node.parents[1]]
+  end
+end
+
 local function join(what, left)
   return function(self, other, a, b, c)
     check_handle(what, self, "stream", "a stream")
@@ -753,15 +769,28 @@ local function join(what, left)
     if type(b) == "table" and (b.on or b.within) then
       fail(format("%s: %s is not there yet", what, b.on and "on = (foreign keys)" or "within ="))
     end
-    check_options(what, b, { as = "string" })
+    check_options(what, b, { as = "string", grace = "any" })
     need(other.node)
-    local stream = self
+    local stream, grace = self, nil
+    if b and b.grace ~= nil then
+      grace = milliseconds(what .. ": grace", b.grace)
+      local kept = history(other.node)
+      if not kept then
+        fail(what .. ": grace needs a versioned table: rows of the past are looked up",
+          'weir.table("topic", { versioned = "1h" })')
+      end
+      if grace > kept then
+        fail(format("%s: a grace of %d ms is longer than the table's history of %d ms", what, grace, kept))
+      end
+    end
     if self.rekeyed then
       stream = repartition_to(self, stateful_name(what, b or {}, self.path .. "-" .. what),
         { kind = what }, a, left)
     end
-    return next_stream(stream, add({ op = "join", kind = what, parents = { stream.node.id, other.node.id },
-      left = left, fn = a }, a))
+    local node = add({ op = "join", kind = what, parents = { stream.node.id, other.node.id },
+      left = left, fn = a, grace = grace, named = grace ~= nil }, a)
+    if grace then node.name = unique(((b.as or stream.path) .. "-" .. what .. "-buffer"):gsub("[^%w%._%-]", "-")) end
+    return next_stream(stream, node)
   end
 end
 

@@ -80,6 +80,12 @@ static void derive_stores(struct rt_graph *graph)
         if (node->op == RT_OP_TABLE_GROUP)
             send_old(node->parents[0], true);
     }
+    /* What derives from a versioned table without rows of its own stays versioned. */
+    for (size_t i = 0; i < graph->node_count; i++) {
+        struct rt_node *node = &graph->nodes[i];
+        if ((node->op == RT_OP_TABLE_FILTER || node->op == RT_OP_TABLE_MAP_VALUES) && !node->stored)
+            node->versioned_ms = node->parents[0]->versioned_ms;
+    }
     /* A filter passes the row before on whenever it gets it. */
     for (size_t i = 0; i < graph->node_count; i++) {
         struct rt_node *node = &graph->nodes[i];
@@ -186,7 +192,7 @@ uint64_t rt_graph_fingerprint(const struct rt_graph *graph, uint64_t seed)
         const struct rt_node *node = &graph->nodes[i];
         uint32_t words[] = {(uint32_t)node->op, (uint32_t)node->subtopology,
                             (uint32_t)node->partitions, node->stored};
-        int64_t window[] = {node->size_ms, node->advance_ms, node->grace_ms};
+        int64_t window[] = {node->size_ms, node->advance_ms, node->grace_ms, node->versioned_ms};
         mix(&hash, words, sizeof words);
         mix(&hash, window, sizeof window);
         if (node->name)

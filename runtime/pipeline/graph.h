@@ -91,7 +91,8 @@ struct rt_node {
     const char *label;
     /* windows */
     bool windowed;
-    int64_t size_ms, advance_ms, grace_ms;
+    int64_t size_ms, advance_ms, grace_ms; /* JOIN: grace_ms, when it is stored */
+    int64_t versioned_ms; /* tables: history retention; 0: only the row now is kept */
     /* aggregates */
     enum rt_how how;
     const struct rt_ready *ready;

@@ -10,12 +10,14 @@
 struct rt_update {
     struct rt_datum key, value, old;
     int64_t timestamp;
+    bool past; /* versioned tables: the row now stays */
 };
 
 struct rt_node_state {
     struct rt_store *store;
     int64_t observed; /* windows: largest timestamp this operator has seen; −1 none */
-    bool observed_known;
+    bool observed_known, observed_dirty;
+    uint64_t sequence; /* joins with grace: of the next buffered record */
     /* source: per topic */
     int64_t *partition_time;
 };
@@ -74,6 +76,27 @@ int rt_repartition_read(struct rt_task *task, const struct rt_message *message,
 /* table.c: the current row for a key, asked from the node or from what it derives from. */
 int rt_table_lookup(struct rt_task *task, const struct rt_node *node,
                     const struct rt_update *asking, struct rt_datum *ret, struct bs_error *err);
+
+/* versioned.c: `row` as table.c keeps it, ptr NULL: deleted. get: 0, or 1 when there was no row at
+ * `as_of` (INT64_MAX: now). put: 0, or one of the two below. */
+enum {
+    RT_VERSION_EXPIRED = 1, /* older than the history that is kept: nothing was put */
+    RT_VERSION_PAST = 2,    /* a version of the past: the row now stays */
+};
+int rt_versioned_get(struct rt_task *task, const struct rt_node *node, struct bs_bytes key,
+                     int64_t as_of, struct bs_bytes *ret, int64_t *ret_timestamp,
+                     struct bs_error *err);
+int rt_versioned_put(struct rt_task *task, const struct rt_node *node, struct bs_bytes key,
+                     struct bs_bytes row, int64_t timestamp, struct bs_error *err);
+
+/* buffer.c: keeps the record until its grace is over (or releases it at once when it is late or has
+ * no key), then releases what is due. `update` NULL: only what is due. */
+typedef int rt_buffer_release(struct rt_task *task, const struct rt_node *node,
+                              struct rt_update *update, struct bs_error *err);
+int rt_buffer_step(struct rt_task *task, const struct rt_node *node, struct rt_update *update,
+                   rt_buffer_release *release, struct bs_error *err);
+void rt_buffer_see(struct rt_task *task, const struct rt_node *node, int64_t timestamp);
+int rt_buffer_flush(struct rt_task *task, const struct rt_node *node, struct bs_error *err);
 
 /* ready.c: ready-made aggregates. `state` is what the row holds (ptr NULL: nothing yet); appends
  * the new one. */

@@ -41,17 +41,25 @@ static int read_row(struct rt_task *task, const struct rt_node *node, struct bs_
     return rt_flat_datum(task->pipeline, kept, ret, err);
 }
 
+static bool keeps_versions(const struct rt_node *node)
+{
+    return node->stored && node->versioned_ms > 0;
+}
+
 static int get_row(struct rt_task *task, const struct rt_node *node, const struct rt_datum *key,
-                   struct rt_datum *ret, int64_t *ret_timestamp, struct bs_error *err)
+                   int64_t as_of, struct rt_datum *ret, struct bs_error *err)
 {
     uint8_t tag = 0;
+    int64_t timestamp = 0;
     struct bs_bytes row;
     *ret = (struct rt_datum){0};
     int rc = row_key(task, node, key, &task->key, &tag, err);
     if (rc)
         return rc;
-    rc =
-        rt_store_get(rt_node_store(task, node), bs_buf_bytes(&task->key), &row, ret_timestamp, err);
+    rc = keeps_versions(node)
+             ? rt_versioned_get(task, node, bs_buf_bytes(&task->key), as_of, &row, &timestamp, err)
+             : rt_store_get(rt_node_store(task, node), bs_buf_bytes(&task->key), &row, &timestamp,
+                            err);
     if (rc)
         return rc == 1 ? 0 : rc;
     return read_row(task, node, row, ret, err);
@@ -73,6 +81,8 @@ static int put_row(struct rt_task *task, const struct rt_node *node, const struc
     }
     if (rc)
         return rc;
+    if (keeps_versions(node))
+        return rt_versioned_put(task, node, bs_buf_bytes(&task->key), row, update->timestamp, err);
     return rt_store_put(rt_node_store(task, node), bs_buf_bytes(&task->key), row, update->timestamp,
                         err);
 }
@@ -101,9 +111,8 @@ static bool derive(struct rt_task *task, const struct rt_node *node, struct rt_u
 int rt_table_lookup(struct rt_task *task, const struct rt_node *node,
                     const struct rt_update *asking, struct rt_datum *ret, struct bs_error *err)
 {
-    int64_t timestamp = 0;
     if (node->stored)
-        return get_row(task, node, &asking->key, ret, &timestamp, err);
+        return get_row(task, node, &asking->key, asking->timestamp, ret, err);
     int rc = rt_table_lookup(task, node->parents[0], asking, ret, err);
     if (rc)
         return rc;
@@ -121,11 +130,17 @@ static int source(struct rt_task *task, const struct rt_node *node, struct rt_up
     }
     update->old = (struct rt_datum){0};
     if (node->stored) {
-        int64_t timestamp = 0;
         int rc = 0;
         if (node->send_old)
-            rc = get_row(task, node, &update->key, &update->old, &timestamp, err);
+            rc = get_row(task, node, &update->key, INT64_MAX, &update->old, err);
         rc = rc ? rc : put_row(task, node, update, err);
+        if (rc == RT_VERSION_EXPIRED) {
+            task->dropped++;
+            return 0;
+        }
+        update->past = rc == RT_VERSION_PAST;
+        if (update->past)
+            rc = 0;
         if (rc)
             return bs_error_class(rc) == BS_CALLER ? rt_fail(task, node, update, rc, err) : rc;
     }
@@ -137,21 +152,20 @@ static int derived(struct rt_task *task, const struct rt_node *node, struct rt_u
                    struct bs_error *err)
 {
     struct rt_update next = *update;
-    int64_t timestamp = 0;
     int rc = 0;
     if (!derive(task, node, update, &next.value, &rc, err))
         return rt_fail(task, node, update, rc, err);
     if (!node->send_old)
         next.old = (struct rt_datum){0};
     else if (node->stored)
-        rc = get_row(task, node, &update->key, &next.old, &timestamp, err);
+        rc = get_row(task, node, &update->key, INT64_MAX, &next.old, err);
     else if (!derive(task, node, update, &next.old, &rc, err))
         return rt_fail(task, node, update, rc, err);
     if (rc)
         return rc;
     /* A row that did not pass before and does not now: nothing to tell. */
-    if (node->op == RT_OP_TABLE_FILTER && node->send_old && rt_datum_null(&next.value) &&
-        rt_datum_null(&next.old))
+    if (node->op == RT_OP_TABLE_FILTER && node->send_old && !node->versioned_ms &&
+        rt_datum_null(&next.value) && rt_datum_null(&next.old))
         return 0;
     if (node->stored) {
         rc = put_row(task, node, &next, err);
@@ -203,6 +217,8 @@ static int group(struct rt_task *task, const struct rt_node *node, struct rt_upd
                  struct bs_error *err)
 {
     struct rt_datum old_key, old_value, new_key, new_value;
+    if (update->past)
+        return 0;
     int rc = regroup(task, node, update, &update->old, &old_key, &old_value, err);
     rc = rc ? rc : regroup(task, node, update, &update->value, &new_key, &new_value, err);
     if (rc)

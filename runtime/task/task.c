@@ -250,6 +250,11 @@ int rt_task_flush(struct rt_task *task, struct bs_error *err)
     const struct rt_graph *graph = &task->pipeline->graph;
     for (size_t i = 0; i < graph->node_count; i++) {
         const struct rt_node_state *state = &task->states[i];
+        if (graph->nodes[i].op == RT_OP_JOIN && state->store) {
+            int rc = rt_buffer_flush(task, &graph->nodes[i], err);
+            if (rc)
+                return rc;
+        }
         if (!graph->nodes[i].windowed || !state->store || state->observed < 0)
             continue;
         /* By the largest window start, as the store shows rows: what a late record may still

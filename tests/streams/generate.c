@@ -68,10 +68,6 @@ const char *scenario_lacks(const json_t *scenario)
         for (size_t a = 0; a < sizeof absent / sizeof *absent; a++)
             if (is(op, absent[a]))
                 return absent[a];
-        if (json_object_get(op, "versioned_ms"))
-            return "versioned tables";
-        if (is(op, "join_stream_table") && json_object_get(op, "grace_ms"))
-            return "stream-table joins with grace";
         if (window && strcmp(window, "tumbling") != 0 && strcmp(window, "hopping") != 0)
             return "session, sliding and unlimited windows";
         if (json_object_get(op, "emit"))
@@ -157,6 +153,9 @@ static void put_source(struct bs_buf *out, const json_t *op)
                   type_of(op, "value"));
     if (text_of(op, "store"))
         bs_buf_printf(out, ", as = \"%s\"", text_of(op, "store"));
+    if (json_object_get(op, "versioned_ms"))
+        bs_buf_printf(out, ", versioned = %lld",
+                      (long long)json_integer_value(json_object_get(op, "versioned_ms")));
     if (stamps && strcmp(stamps, "value") == 0)
         bs_buf_puts(out, ", timestamp = value_time");
     else if (stamps)
@@ -253,6 +252,9 @@ static void put_join(struct bs_buf *out, const json_t *op)
         bs_buf_puts(out, ", ");
     }
     put_named(out, "joiner", json_object_get(op, "joiner"));
+    if (json_object_get(op, "grace_ms"))
+        bs_buf_printf(out, ", { grace = %lld }",
+                      (long long)json_integer_value(json_object_get(op, "grace_ms")));
     bs_buf_puts(out, ")\n");
 }
 

@@ -244,6 +244,24 @@ static const struct rt_node *store_node(struct rt_driver *driver, const char *na
     return NULL;
 }
 
+/* Of a versioned table only the newest version of each key is listed; they come in order. */
+static void add_version(struct rt_driver *driver, const struct rt_node *node, struct rt_row *row,
+                        json_t *have)
+{
+    row->key = bs_bytes(row->key.ptr + 4, row->key.len - 12);
+    bool deleted = !row->value.ptr[0];
+    row->value = bs_bytes(deleted ? NULL : row->value.ptr + 1, row->value.len - 1);
+    json_t *shown = row_json(driver, node, row);
+    size_t last = json_array_size(have);
+    if (last && json_equal(json_object_get(json_array_get(have, last - 1), "key"),
+                           json_object_get(shown, "key")))
+        json_array_remove(have, last - 1);
+    if (deleted)
+        json_decref(shown);
+    else
+        json_array_append_new(have, shown);
+}
+
 static bool same_store(struct rt_driver *driver, const char *name, const json_t *want,
                        struct bs_buf *why)
 {
@@ -261,8 +279,12 @@ static bool same_store(struct rt_driver *driver, const char *name, const json_t 
     int rc = node->windowed
                  ? rt_window_fetch(store, bs_bytes(NULL, 0), 0, INT64_MAX, false, &iter, &err)
                  : rt_store_range(store, bs_bytes(NULL, 0), bs_bytes(NULL, 0), false, &iter, &err);
-    while (!rc && rt_iter_next(iter, &row, &err) == 0)
-        json_array_append_new(have, row_json(driver, node, &row));
+    while (!rc && rt_iter_next(iter, &row, &err) == 0) {
+        if (node->versioned_ms)
+            add_version(driver, node, &row, have);
+        else
+            json_array_append_new(have, row_json(driver, node, &row));
+    }
     rt_iter_close(iter);
     bool same = !rc && json_equal(have, (json_t *)want);
     if (!same) {
