@@ -212,6 +212,8 @@ static void revoke(struct rt_thread *thread)
         thread->processed = 0;
     } else {
         rc = rt_commit(thread, &err);
+        if (rc == 0 && !thread->broken)
+            rt_restore_settle(thread);
     }
     rt_assign_close_all(thread);
     if (rc != 0 && thread->failed == 0) {

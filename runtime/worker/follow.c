@@ -75,7 +75,9 @@ static int open_consumer(struct rt_follow *follow, struct bs_error *err)
                                                {"enable.auto.commit", "false"},
                                                {"auto.offset.reset", "earliest"},
                                                {"enable.partition.eof", "true"},
-                                               {"fetch.wait.max.ms", "100"},
+                                               {"fetch.error.backoff.ms", "20"},
+                                               {"fetch.wait.max.ms", "50"},
+
                                                {"queued.max.messages.kbytes", "4096"},
                                                {0}};
     struct rt_client_spec spec = {.type = RD_KAFKA_CONSUMER,

@@ -26,6 +26,7 @@ static const struct bs_event WIPED = {
 
 enum {
     SLICE = 2000,
+    SETTLE_MS = 500,
     OPEN_WAIT_MS = 30000,
     COMMIT_BYTES = 4 << 20,
     PROGRESS_RECORDS = 500000,
@@ -56,6 +57,8 @@ static int open_restorer(struct rt_thread *thread, struct bs_error *err)
                                                {"enable.auto.commit", "false"},
                                                {"auto.offset.reset", "error"},
                                                {"enable.partition.eof", "true"},
+                                               {"fetch.error.backoff.ms", "20"},
+                                               {"fetch.wait.max.ms", "50"},
                                                {0}};
     struct rt_client_spec spec = {.type = RD_KAFKA_CONSUMER,
                                   .bootstrap = thread->app->shared->settings->bootstrap,
@@ -227,6 +230,35 @@ static int finish_run(struct rt_run *run, struct bs_error *err)
         run->thread->publish = true;
     }
     return rc;
+}
+
+/* Behind the last commit's records stands the mark that committed them. When nothing is undecided
+ * the log's end is the store's position too; saying so spares the next start a read. */
+void rt_restore_settle(struct rt_thread *thread)
+{
+    for (struct rt_run *run = thread->runs; run; run = run->next) {
+        size_t count = run->phase == RT_RUN_READY ? rt_state_count(run->state) : 0;
+        int64_t *positions = bs_array(count + 1, sizeof *positions);
+        bool moved = false;
+        for (size_t i = 0; i < count; i++) {
+            const char *topic = run->restores[i].topic;
+            int64_t first, committed, end;
+            positions[i] = -1;
+            if (!rt_store_spec(rt_state_store(run->state, i))->logged ||
+                rd_kafka_query_watermark_offsets(thread->consumer, topic, run->partition, &first,
+                                                 &committed, SETTLE_MS) != 0 ||
+                rd_kafka_query_watermark_offsets(thread->app->admin, topic, run->partition, &first,
+                                                 &end, SETTLE_MS) != 0)
+                continue;
+            if (committed == end && end > rt_state_position(run->state, i)) {
+                positions[i] = end;
+                moved = true;
+            }
+        }
+        if (moved)
+            (void)rt_state_commit(run->state, positions, NULL);
+        bs_free(positions);
+    }
 }
 
 int rt_restore_step(struct rt_thread *thread, bool *ret_busy, struct bs_error *err)

@@ -440,6 +440,7 @@ static int session(struct rt_thread *thread, struct bs_error *err)
         (void)rt_commit_abort(thread, NULL); /* the error that ends the pipeline is err's */
     if (rc != 0)
         thread->in_txn = false; /* nothing of it may be committed by what closing calls back */
+    thread->broken = rc != 0;
     close_session(thread);
     return rc;
 }

@@ -74,6 +74,7 @@ struct rt_thread {
     void **graveyard;          /* changelog cells that late reports may still write to */
     size_t graveyard_count;
     bool assigned, lost;
+    bool broken;      /* the session ends by an error: nothing is committed any more */
     bool in_txn;      /* a transaction is open */
     bool dirty;       /* something was processed since the last commit */
     bool publish;     /* the picture changed */
@@ -103,6 +104,8 @@ void rt_assign_publish(struct rt_thread *thread);
 
 /* restore.c: one slice; *ret_busy: something is still to be restored. */
 int rt_restore_step(struct rt_thread *thread, bool *ret_busy, struct bs_error *err);
+/* After the last commit of tasks that are to be closed, while they are still ours. */
+void rt_restore_settle(struct rt_thread *thread);
 
 /* output.c */
 int rt_output_emit(void *ctx /* run */, const struct rt_output *output, struct bs_error *err);
