@@ -64,10 +64,10 @@ static const struct bs_option rows[] = {
      .doc = "Largest request body; a larger one is answered with 413."},
     {.name = "http.threads",
      .type = BS_OPT_INT,
-     .def = "8",
+     .def = "2",
      .min = 1,
      .max = 256,
-     .doc = "Threads that serve requests; a write holds one until it is acknowledged."},
+     .doc = "Threads that serve requests; writes wait on a thread of their own."},
 };
 
 const struct bs_option_table sr_options = {

@@ -137,7 +137,7 @@ int sr_end(struct sr_call *call)
     if (call->writing)
         sr_gate_leave(call->service->gate);
     call->writing = false;
-    return 0;
+    return call->later ? HT_BLOCKS : 0;
 }
 
 bool sr_become_writer(struct sr_call *call)
@@ -145,6 +145,9 @@ bool sr_become_writer(struct sr_call *call)
     struct bs_error err = {0};
     int rc;
     unlock(call);
+    call->later = !call->request->may_block;
+    if (call->later)
+        return false;
     rc = sr_gate_enter(call->service->gate, &err);
     if (rc < 0) {
         sr_fail(call, rc == BS_ESTATE ? 503 : 50004, "%s", err.text);

@@ -21,7 +21,7 @@ struct sr_call {
     struct ht_response *response;
     const struct sr_store *store; /* NULL after sr_unlock */
     const char *subject;          /* the first path parameter where the pattern has {subject} */
-    bool locked, writing;
+    bool locked, writing, later;
 };
 
 /* Checks Accept and Content-Type and that the topic is replayed; false: the response is set. */
@@ -30,9 +30,10 @@ bool sr_begin(struct sr_call *call, void *service, struct ht_request *request,
 /* As sr_begin, with params[0] as the subject: alias resolved, default context stripped. */
 bool sr_begin_subject(struct sr_call *call, void *service, struct ht_request *request,
                       struct ht_response *response);
-int sr_end(struct sr_call *call); /* returns 0 for the handler */
+int sr_end(struct sr_call *call); /* what the handler returns */
 
-/* Becomes the one writer; the store is locked again then. false: the response is set. */
+/* Becomes the one writer; the store is locked again then. false: the response is set, or the handler
+ * is called again where it may wait. */
 bool sr_become_writer(struct sr_call *call);
 /* Unlocks the store, appends, and locks it again: what was read before is stale. */
 bool sr_append(struct sr_call *call, const struct sr_record *records, size_t count);

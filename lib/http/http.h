@@ -1,6 +1,8 @@
 /* HTTP server: a route table over libmicrohttpd; JSON errors in one place.
  *
- * Handlers run on the server's own threads (`threads` of them) and must not block for long. */
+ * Handlers run on the server's own threads (`threads` of them) and must not block there: each
+ * thread serves many connections. One that has to wait returns HT_BLOCKS and is called again on a
+ * thread made for that, while its connection sleeps. */
 #ifndef WEIR_HTTP_HTTP_H
 #define WEIR_HTTP_HTTP_H
 
@@ -15,7 +17,10 @@ struct ht_request {
     struct bs_bytes body;
     struct bs_arena *arena; /* of this request: for whatever the handler makes */
     void *mhd;              /* the connection; use ht_query, ht_header */
+    bool may_block;         /* false: on a thread that serves other connections too */
 };
+
+enum { HT_BLOCKS = 1 };
 
 struct ht_response {
     int status;               /* 200 unless set */
@@ -24,7 +29,9 @@ struct ht_response {
     const char *location;     /* or NULL; in the request's arena or static */
 };
 
-/* Fills the response. A negative return is a bug and answers 500. */
+/* Fills the response and returns 0; or HT_BLOCKS, when may_block is false and it has to wait: it is
+ * called again from its beginning with may_block true. A negative return is a bug and answers 500.
+ */
 typedef int ht_handler(void *ctx, struct ht_request *request, struct ht_response *response);
 
 struct ht_route {
@@ -45,7 +52,9 @@ struct ht_options {
     /* Body of an error the server itself makes (404, 405, 413, …); NULL:
      * {"error_code":…,"message":…}. */
     void (*error_body)(int status, const char *message, struct bs_buf *out);
-    const char *content_type; /* default of responses; NULL: application/json */
+    const char *content_type;  /* default of responses; NULL: application/json */
+    unsigned blocking_threads; /* for handlers that wait; 0: 1, so that they come one by one */
+    unsigned blocking_max;     /* requests waiting for these threads; more get 503. 0: 1,024 */
 };
 
 struct ht_server;

@@ -4,6 +4,8 @@
 
 #include "lib/base/mem.h"
 
+#include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,6 +58,17 @@ static int nothing(void *ctx, struct ht_request *request, struct ht_response *re
     return 0;
 }
 
+static int slow(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    (void)ctx;
+    if (!request->may_block)
+        return HT_BLOCKS;
+    poll(NULL, 0, 20);
+    bs_buf_printf(&response->body, "waited %s %zu q=%s", request->params[0], request->body.len,
+                  ht_query(request, "q"));
+    return 0;
+}
+
 static const struct ht_route routes[] = {
     {"GET", "/", 0, echo, "the root"},
     {"GET", "/things/{name}", 0, echo, "one thing"},
@@ -64,6 +77,7 @@ static const struct ht_route routes[] = {
     {"GET", "/refused/{name}", 0, refused, "refuses"},
     {"GET", "/broken", 0, broken, "breaks"},
     {"DELETE", "/things/{name}", 0, nothing, "deletes"},
+    {"POST", "/slow/{name}", 1000, slow, "waits"},
 };
 
 struct answer {
@@ -228,13 +242,44 @@ static void test_listen(void **state)
     assert_int_equal(ht_split_host_port(NULL, host, sizeof host, &port, &err), BS_EINVAL);
 }
 
+static void *ask_slow(void *port)
+{
+    char path[64];
+    for (int i = 0; i < 5; i++) {
+        struct answer a;
+        snprintf(path, sizeof path, "/slow/x%d?q=%d", i, i);
+        ask("POST", *(int *)port, path, "body", 4, &a);
+        if (a.status == 200)
+            snprintf(path, sizeof path, "waited x%d 4 q=%d", i, i);
+        assert_string_equal(bs_buf_text(&a.body), path);
+        bs_buf_deinit(&a.body);
+        bs_buf_deinit(&a.headers);
+    }
+    return NULL;
+}
+
+/* Requests that wait do not stand in the way of others, and all are answered, also at the end. */
+static void test_blocking(void **state)
+{
+    struct ht_server *server = open_server();
+    int port = ht_server_port(server);
+    pthread_t threads[4];
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, ask_slow, &port);
+    for (int i = 0; i < 50; i++)
+        expect(port, "DELETE", "/things/a", NULL, 204, "");
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    ht_server_close(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routes),
-        cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_body_limit),
-        cmocka_unit_test(test_listen),
+        cmocka_unit_test(test_routes),     cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_body_limit), cmocka_unit_test(test_listen),
+        cmocka_unit_test(test_blocking),
     };
     int rc;
     curl_global_init(CURL_GLOBAL_DEFAULT);

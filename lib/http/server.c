@@ -3,25 +3,41 @@
  * One epoll loop per thread; a connection stays with its thread, so a request is touched by one
  * thread only and needs no lock. A request is made in libmicrohttpd's first call, its body is
  * collected under the route's limit, and it is answered in the last call (answering in the first
- * one costs three times as much; only a body announced too large is refused there). */
+ * one costs three times as much; only a body announced too large is refused there).
+ *
+ * A request that has to wait is handed over whole: its connection is suspended, the request goes
+ * through a mailbox to a blocking thread, is answered there into `response`, and the connection is
+ * resumed; libmicrohttpd then calls once more and the response is sent. */
 #include "lib/http/http.h"
 #include "lib/http/listen.h"
 #include "lib/http/route.h"
 
 #include "lib/base/mem.h"
+#include "lib/io/mailbox.h"
 
 #include <microhttpd.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { THREADS = 2, CONNECTIONS = 1024, IDLE_SECONDS = 120, BODY_FIRST = 64 * 1024 };
+enum {
+    THREADS = 2,
+    CONNECTIONS = 1024,
+    IDLE_SECONDS = 120,
+    BODY_FIRST = 64 * 1024,
+    BLOCKING_THREADS = 1,
+    BLOCKING_MAX = 1024,
+};
 
 struct ht_server {
     struct ht_options options;
     struct MHD_Daemon *daemon;
-    int port;
+    int fd, port;
+    struct io_mailbox *waiting; /* exchanges for the blocking threads */
+    pthread_t *threads;
+    unsigned thread_count;
 };
 
 struct exchange {
@@ -30,7 +46,9 @@ struct exchange {
     const struct ht_route *route;
     const char *allow;
     struct bs_buf body;
-    int refused; /* status that the server answers itself, or 0 */
+    struct ht_response response;
+    int refused;   /* status that the server answers itself, or 0 */
+    bool answered; /* by a blocking thread: response is to be sent */
 };
 
 static const char *refusal_text(int status)
@@ -44,6 +62,8 @@ static const char *refusal_text(int status)
         return "HTTP 405 Method Not Allowed";
     case 413:
         return "HTTP 413 Request Entity Too Large";
+    case 503:
+        return "HTTP 503 Service Unavailable";
     default:
         return "HTTP 500 Internal Server Error";
     }
@@ -51,6 +71,7 @@ static const char *refusal_text(int status)
 
 static void exchange_free(struct exchange *x)
 {
+    bs_buf_deinit(&x->response.body);
     bs_buf_deinit(&x->body);
     bs_arena_deinit(&x->arena);
     bs_free(x);
@@ -167,19 +188,52 @@ static void take_body(struct exchange *x, const char *data, size_t len)
     bs_buf_put(&x->body, data, len);
 }
 
+/* Runs the handler; false: it has to wait. */
+static bool run_handler(const struct ht_server *server, struct exchange *x)
+{
+    int rc;
+    x->request.body = bs_buf_bytes(&x->body);
+    rc = x->route->handler(server->options.ctx, &x->request, &x->response);
+    if (rc == HT_BLOCKS && !x->request.may_block) {
+        bs_buf_deinit(&x->response.body);
+        x->response = (struct ht_response){0};
+        return false;
+    }
+    if (rc != 0) {
+        bs_buf_deinit(&x->response.body);
+        x->refused = 500;
+    }
+    return true;
+}
+
 static enum MHD_Result answer(const struct ht_server *server, struct exchange *x,
                               struct MHD_Connection *connection)
 {
-    struct ht_response response = {0};
-    if (x->refused)
-        return refuse(server, x, connection);
-    x->request.body = bs_buf_bytes(&x->body);
-    if (x->route->handler(server->options.ctx, &x->request, &response) < 0) {
-        bs_buf_deinit(&response.body);
-        x->refused = 500;
-        return refuse(server, x, connection);
+    if (!x->refused && !x->answered && !run_handler(server, x)) {
+        x->request.may_block = true;
+        MHD_suspend_connection(connection); /* before another thread may resume it */
+        if (io_mailbox_put(server->waiting, x, 0) == 0)
+            return MHD_YES;
+        x->refused = 503;
+        x->answered = true;
+        MHD_resume_connection(connection);
+        return MHD_YES;
     }
-    return send_response(server, x, connection, &response);
+    return x->refused ? refuse(server, x, connection)
+                      : send_response(server, x, connection, &x->response);
+}
+
+static void *run_blocking(void *arg)
+{
+    struct ht_server *server = arg;
+    void *message;
+    while (io_mailbox_take(server->waiting, -1, &message) == 0) {
+        struct exchange *x = message;
+        run_handler(server, x);
+        x->answered = true;
+        MHD_resume_connection(x->request.mhd);
+    }
+    return NULL;
 }
 
 static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection, const char *url,
@@ -206,6 +260,29 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection, cons
     return answer(server, x, connection);
 }
 
+static void stop_blocking(struct ht_server *server)
+{
+    io_mailbox_close(server->waiting); /* what is in it is still answered */
+    for (unsigned i = 0; i < server->thread_count; i++)
+        pthread_join(server->threads[i], NULL);
+    bs_free(server->threads);
+}
+
+static int start_blocking(struct ht_server *server, struct bs_error *err)
+{
+    const struct ht_options *options = &server->options;
+    unsigned count = options->blocking_threads ? options->blocking_threads : BLOCKING_THREADS;
+    server->waiting =
+        io_mailbox_new(options->blocking_max ? options->blocking_max : BLOCKING_MAX, NULL, NULL);
+    server->threads = bs_array(count, sizeof *server->threads);
+    for (; server->thread_count < count; server->thread_count++) {
+        int rc = pthread_create(&server->threads[server->thread_count], NULL, run_blocking, server);
+        if (rc != 0)
+            return bs_error_sys(err, rc, "cannot start a thread of the HTTP server");
+    }
+    return 0;
+}
+
 int ht_server_open(const struct ht_options *options, struct ht_server **ret, struct bs_error *err)
 {
     struct ht_server *server = bs_new(struct ht_server);
@@ -216,9 +293,17 @@ int ht_server_open(const struct ht_options *options, struct ht_server **ret, str
         bs_free(server);
         return rc;
     }
+    if ((rc = start_blocking(server, err)) < 0) {
+        stop_blocking(server);
+        io_mailbox_free(server->waiting);
+        close(fd);
+        bs_free(server);
+        return rc;
+    }
     server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, server,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, threads,
+        MHD_OPTION_CONNECTION_LIMIT,
         options->connections_max ? options->connections_max : (unsigned)CONNECTIONS,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED,
         request_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL,
@@ -226,10 +311,13 @@ int ht_server_open(const struct ht_options *options, struct ht_server **ret, str
     if (server->daemon == NULL) {
         rc = bs_error_set(err, BS_EIO, "cannot start the HTTP server on %s (%u threads)",
                           options->listen, threads);
+        stop_blocking(server);
+        io_mailbox_free(server->waiting);
         close(fd);
         bs_free(server);
         return rc;
     }
+    server->fd = fd;
     *ret = server;
     return 0;
 }
@@ -243,7 +331,11 @@ void ht_server_close(struct ht_server *server)
 {
     if (server == NULL)
         return;
+    MHD_quiesce_daemon(server->daemon); /* gives the listening socket back: no new connections */
+    close(server->fd);
+    stop_blocking(server);
     MHD_stop_daemon(server->daemon);
+    io_mailbox_free(server->waiting);
     bs_free(server);
 }
 
