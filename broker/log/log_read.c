@@ -37,9 +37,9 @@ static int read_locate(struct bk_log *log, struct bk_segment *segment, int64_t o
     return rc;
 }
 
-/* Length of the whole batches below limit at the start of bytes; *ret_first is the size of the
- * first one even if it is not whole here, 0 when it is not below limit. *ret_next: the offset
- * behind them. */
+/* Length of the whole batches below limit at the start of bytes, up to the first whose CRC is
+ * wrong: a damaged batch is never given out. *ret_first is the size of the first one even if it is
+ * not whole here, 0 when it is damaged or not below limit. *ret_next: the offset behind them. */
 static size_t read_trim(const uint8_t *bytes, size_t len, int64_t limit, size_t *ret_first,
                         int64_t *ret_next)
 {
@@ -49,9 +49,13 @@ static size_t read_trim(const uint8_t *bytes, size_t len, int64_t limit, size_t 
     while (len - at >= KP_BATCH_HEADER_BYTES && kp_batch_peek(bytes + at, len - at, &batch) == 0) {
         if (batch.base_offset >= limit)
             break;
+        bool whole = batch.size <= len - at;
+        if (whole &&
+            kp_crc32c(bytes + at + KP_BATCH_CRC_FROM, batch.size - KP_BATCH_CRC_FROM) != batch.crc)
+            break;
         if (at == 0)
             *ret_first = batch.size;
-        if (batch.size > len - at)
+        if (!whole)
             break;
         at += batch.size;
         *ret_next = batch.base_offset + batch.last_offset_delta + 1;
@@ -79,8 +83,10 @@ static int read_segment(struct bk_log *log, struct bk_segment *segment, int64_t 
         size_t whole = read_trim(to, got, limit, &first, &next);
         if (got < want || (whole == 0 && got >= KP_BATCH_HEADER_BYTES && first == 0 &&
                            bs_load_u64(to) < (uint64_t)limit))
-            return bs_error_set(err, BS_ECORRUPT, "%s: no batch at byte %" PRId64, segment->fd.path,
-                                position);
+            return bs_error_set(err, BS_ECORRUPT,
+                                "%s: no batch, or one with a wrong CRC, at byte %" PRId64
+                                "; the disk changed it, restore the file from a copy",
+                                segment->fd.path, position);
         if (whole > bytes_max && !at_least_one)
             whole = 0;
         if (whole > 0) {

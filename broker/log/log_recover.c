@@ -12,7 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCAN_CHUNK = 1 << 20, HEADER_CHUNK = 64 << 10 };
+enum { SCAN_CHUNK = 1 << 20, HEADER_CHUNK = 64 << 10, CUT_LOOK = 8 << 20 };
+
+static const struct bs_event event_damaged = {
+    "broker.log_damaged", BS_LOG_ERROR,
+    "A log is damaged before its end: whole batches follow the damage. What was cut is kept in a "
+    "file "
+    "beside it. After a power loss under weir.flush=interval this can happen; else the disk "
+    "changed "
+    "acknowledged records: check it."};
 
 struct folder {
     int64_t *logs, *indexes, *snapshots;
@@ -145,12 +153,82 @@ static int segment_trust(struct bk_log *log, struct bk_segment *segment, struct 
     return rc == BS_ECORRUPT ? 1 : rc;
 }
 
+/* Whether a whole batch with a right CRC follows the place where reading broke off: then it is not
+ * just the end that a crash has torn. */
+static int cut_holds_batch(struct bk_segment *segment, int64_t from, bool *ret,
+                           struct bs_error *err)
+{
+    struct io_files *files = bk_fd_cache_files(segment->fd.cache);
+    struct io_file *file = NULL;
+    struct bs_buf buf = BS_BUF_INIT;
+    struct kp_batch batch;
+    size_t want = segment->bytes - from < CUT_LOOK ? (size_t)(segment->bytes - from) : CUT_LOOK;
+    uint8_t *bytes = bs_buf_reserve(&buf, want + 1);
+    int rc = bk_fd_get(&segment->fd, &file, err);
+    if (!rc)
+        rc = files->read_at(files, file, bytes, want, from, &want, err);
+    *ret = false;
+    for (size_t at = 1; !rc && !*ret && at + KP_BATCH_HEADER_BYTES <= want; at++)
+        *ret =
+            bytes[at + 16] == KP_BATCH_MAGIC && kp_batch_peek(bytes + at, want - at, &batch) == 0 &&
+            batch.size <= want - at && batch.base_offset >= segment->next_offset &&
+            kp_crc32c(bytes + at + KP_BATCH_CRC_FROM, batch.size - KP_BATCH_CRC_FROM) == batch.crc;
+    bs_buf_deinit(&buf);
+    return rc;
+}
+
+/* Copies what is going to be cut to a file beside it. */
+static int cut_keep(struct bk_log *log, struct bk_segment *segment, int64_t from,
+                    struct bs_error *err)
+{
+    struct io_files *files = log->ports.files;
+    struct io_file *file = NULL, *copy = NULL;
+    struct bs_buf buf = BS_BUF_INIT;
+    uint8_t *bytes = bs_buf_reserve(&buf, SCAN_CHUNK);
+    char *path =
+        bs_asprintf("%s/%020" PRId64 ".cut-%" PRId64, log->dir, segment->base_offset, from);
+    int rc =
+        files->open(files, path, IO_OPEN_WRITE | IO_OPEN_CREATE | IO_OPEN_TRUNCATE, &copy, err);
+    for (int64_t at = from; !rc && at < segment->bytes;) {
+        size_t got = 0;
+        rc = bk_fd_get(&segment->fd, &file, err);
+        if (!rc)
+            rc = files->read_at(files, file, bytes, SCAN_CHUNK, at, &got, err);
+        struct iovec vec = {.iov_base = bytes, .iov_len = got};
+        if (!rc)
+            rc = files->write_at(files, copy, &vec, 1, at - from, err);
+        if (got == 0)
+            break;
+        at += (int64_t)got;
+    }
+    if (!rc)
+        rc = files->sync(files, copy, err);
+    if (copy)
+        files->close(files, copy);
+    if (!rc)
+        rc = files->sync_dir(files, log->dir, err);
+    if (rc)
+        bs_error_wrap(err, "keep the damaged end of %s", segment->fd.path);
+    else
+        bs_log(&event_damaged,
+               "%s: whole batches follow the damage at byte %" PRId64 "; kept as %s",
+               segment->fd.path, from, path);
+    bs_free(path);
+    bs_buf_deinit(&buf);
+    return rc;
+}
+
 static int segment_cut(struct bk_log *log, struct bk_segment *segment, int64_t bytes,
                        struct bk_recovery *recovery, struct bs_error *err)
 {
     struct io_files *files = log->ports.files;
     struct io_file *file = NULL;
-    int rc = bk_fd_get(&segment->fd, &file, err);
+    bool keep = false;
+    int rc = cut_holds_batch(segment, bytes, &keep, err);
+    if (!rc && keep)
+        rc = cut_keep(log, segment, bytes, err);
+    if (!rc)
+        rc = bk_fd_get(&segment->fd, &file, err);
     if (!rc)
         rc = files->truncate(files, file, bytes, err);
     if (rc)
@@ -300,8 +378,11 @@ static int recover_drop_segments(struct bk_log *log, size_t keep, struct bk_reco
     while (log->count > keep && !rc) {
         struct bk_segment *last = bk_log_active(log);
         recovery->truncated_bytes += last->bytes;
-        bs_log(&bk_event_log_truncated, "%s follows a cut and was removed", last->fd.path);
-        rc = bk_segment_remove(last, log->dir, err);
+        bs_log(&bk_event_log_truncated, "%s does not follow on and was set aside", last->fd.path);
+        if (last->bytes > 0)
+            rc = cut_keep(log, last, 0, err);
+        if (!rc)
+            rc = bk_segment_remove(last, log->dir, err);
         log->dir_dirty = true;
         if (!rc) {
             log->count--;

@@ -229,6 +229,38 @@ static void test_torn_tail(void **state)
     bs_free(path);
 }
 
+static int count_cuts(void *ctx, const char *name)
+{
+    *(int *)ctx += strstr(name, ".cut-") != NULL;
+    return 0;
+}
+
+/* A bit that flips in an acknowledged batch: not given out, and the restart keeps what it cuts. */
+static void test_damage(void **state)
+{
+    struct fixture *f = *state;
+    struct bs_buf buf = BS_BUF_INIT;
+    int cuts = 0;
+    for (int i = 0; i < 10; i++)
+        send(f, (struct send){.count = 1});
+    assert_int_equal(0, bk_log_read(f->log, 0, 10, 1, true, &buf, NULL));
+    size_t size = buf.len;
+    char *path = bs_asprintf("%s/%020d.log", f->dir, 0);
+    int fd = open(path, O_WRONLY);
+    assert_int_equal(1, pwrite(fd, "X", 1, (off_t)(size * 4 + 90)));
+    close(fd);
+    bs_buf_reset(&buf);
+    assert_int_equal(0, bk_log_read(f->log, 0, 10, 1 << 20, true, &buf, NULL));
+    assert_int_equal(size * 4, buf.len);
+    assert_int_equal(BS_ECORRUPT, bk_log_read(f->log, 4, 10, 1 << 20, true, &buf, NULL));
+    reopen(f);
+    assert_int_equal(4, bk_log_end(f->log));
+    f->files->list(f->files, f->dir, count_cuts, &cuts, NULL);
+    assert_int_equal(1, cuts);
+    bs_buf_deinit(&buf);
+    bs_free(path);
+}
+
 static void test_idempotence(void **state)
 {
     struct fixture *f = *state;
@@ -401,9 +433,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-        T(test_append_read), T(test_refused),      T(test_torn_tail),
-        T(test_idempotence), T(test_transactions), T(test_time),
-        T(test_append_time), T(test_retention),    T(test_bad_index),
+        T(test_append_read),  T(test_refused), T(test_torn_tail),   T(test_idempotence),
+        T(test_transactions), T(test_time),    T(test_append_time), T(test_retention),
+        T(test_bad_index),    T(test_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

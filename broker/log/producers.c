@@ -43,8 +43,7 @@ struct bk_producers *bk_producers_new(void)
 void bk_producers_reset(struct bk_producers *producers)
 {
     struct bk_producer *p, *next;
-    HASH_ITER(hh, producers->by_id, p, next)
-    {
+    HASH_ITER (hh, producers->by_id, p, next) {
         HASH_DEL(producers->by_id, p);
         bs_free(p);
     }
@@ -246,11 +245,11 @@ void bk_producers_visit(const struct bk_producers *producers, bk_producer_visit 
 void bk_producers_expire(struct bk_producers *producers, int64_t before_ms)
 {
     struct bk_producer *p, *next;
-    HASH_ITER(hh, producers->by_id, p, next)
-    if (p->txn_first < 0 && p->last_timestamp_ms < before_ms) {
-        HASH_DEL(producers->by_id, p);
-        bs_free(p);
-    }
+    HASH_ITER (hh, producers->by_id, p, next)
+        if (p->txn_first < 0 && p->last_timestamp_ms < before_ms) {
+            HASH_DEL(producers->by_id, p);
+            bs_free(p);
+        }
 }
 
 size_t bk_producers_count(const struct bk_producers *producers)
