@@ -1,5 +1,5 @@
 /* Watchdog: one thread, started with the first machine and joined with the last. What is shared
- * between it and the machines' threads is the list under `lock`, and the two atomic cells of
+ * between it and the machines' threads is the list under `lock`, and the atomic cells of
  * struct rt_watch; a machine is only signalled under the lock, so it cannot vanish meanwhile. */
 #include "runtime/lua/watchdog.h"
 
@@ -19,7 +19,8 @@ static void on_signal(int signo)
 {
     (void)signo;
     struct rt_watch *watch = inside;
-    if (!watch || atomic_load_explicit(&watch->sequence, memory_order_relaxed) != watch->condemned)
+    if (!watch || atomic_load_explicit(&watch->sequence, memory_order_relaxed) !=
+                      atomic_load_explicit(&watch->condemned, memory_order_acquire))
         return; /* the record ended in between */
     atomic_store_explicit(&watch->killed, true, memory_order_relaxed);
     lua_sethook(watch->state, (lua_Hook)watch->hook, LUA_MASKCOUNT, 1);
@@ -43,8 +44,9 @@ static void look(struct rt_watch *watch)
     if (sequence != watch->seen) {
         watch->seen = sequence;
         watch->seen_cpu_ms = cpu_ms;
-    } else if (cpu_ms - watch->seen_cpu_ms >= watch->budget_ms && watch->condemned != sequence) {
-        watch->condemned = sequence;
+    } else if (cpu_ms - watch->seen_cpu_ms >= watch->budget_ms &&
+               atomic_load_explicit(&watch->condemned, memory_order_relaxed) != sequence) {
+        atomic_store_explicit(&watch->condemned, sequence, memory_order_release);
         pthread_kill(watch->thread, SIGURG);
     }
 }
@@ -128,7 +130,9 @@ void rt_watch_set_budget(struct rt_watch *watch, int64_t budget_ms)
 
 void rt_watch_enter(struct rt_watch *watch)
 {
-    watch->thread = pthread_self();
+    if (atomic_load_explicit(&watch->sequence, memory_order_relaxed) == 0 ||
+        !pthread_equal(watch->thread, pthread_self()))
+        watch->thread = pthread_self(); /* machines change threads only while they rest */
     inside = watch;
     atomic_fetch_add_explicit(&watch->sequence, 1, memory_order_release);
 }

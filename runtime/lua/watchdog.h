@@ -25,7 +25,7 @@ struct rt_watch {
     /* the watchdog's own */
     uint64_t seen;
     int64_t seen_cpu_ms;
-    uint64_t condemned;
+    _Atomic uint64_t condemned; /* the record to stop; read by the signal's handler */
     struct rt_watch *next;
 };
 

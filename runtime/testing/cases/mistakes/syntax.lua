@@ -1,0 +1,2 @@
+local weir = require "weir"
+weir.stream("in"):filter(function(v) return v.n == end)

@@ -1,0 +1,3 @@
+local weir = require "weir"
+weir.stream("in"):to("a")
+weir.stream("in"):to("b")
