@@ -82,8 +82,14 @@ void cl_service_close(struct cl_service *service)
     *service = (struct cl_service){0};
 }
 
+/* What only the last service, the worker, knows of its work. */
+struct work {
+    bool caught_up;
+    char error[900]; /* why a connector stands still; "" when none does */
+};
+
 /* 0 all ready, 1 some starting, negative: failed, err names the role. */
-static int ask_health(struct cl_service *services, size_t count, bool *ret_caught_up,
+static int ask_health(struct cl_service *services, size_t count, struct work *ret_work,
                       struct bs_error *err)
 {
     struct bs_buf health = BS_BUF_INIT;
@@ -100,8 +106,12 @@ static int ask_health(struct cl_service *services, size_t count, bool *ret_caugh
         } else if (one > 0) {
             rc = 1;
         }
-        *ret_caught_up = cl_json_member(bs_buf_bytes(&health), "caught_up", text, sizeof text) &&
-                         strcmp(text, "true") == 0;
+        ret_work->caught_up =
+            cl_json_member(bs_buf_bytes(&health), "caught_up", text, sizeof text) &&
+            strcmp(text, "true") == 0;
+        if (!cl_json_member(bs_buf_bytes(&health), "connector_error", ret_work->error,
+                            sizeof ret_work->error))
+            ret_work->error[0] = '\0';
     }
     bs_buf_deinit(&health);
     return rc;
@@ -110,9 +120,9 @@ static int ask_health(struct cl_service *services, size_t count, bool *ret_caugh
 int cl_service_settle(struct cl_service *service, struct bs_error *err)
 {
     struct pollfd wait = {.fd = signal_fd, .events = POLLIN};
-    bool caught_up;
+    struct work work;
     int rc;
-    while ((rc = ask_health(service, 1, &caught_up, err)) > 0 && !cl_signal_seen())
+    while ((rc = ask_health(service, 1, &work, err)) > 0 && !cl_signal_seen())
         (void)poll(&wait, 1, 2);
     return rc < 0 ? rc : 0;
 }
@@ -131,17 +141,22 @@ int cl_service_wait(struct cl_service *services, size_t count, bool until_caught
                     struct bs_error *err)
 {
     struct pollfd wait = {.fd = signal_fd, .events = POLLIN};
-    bool ready = false, caught_up = false;
+    struct work work = {0};
+    bool ready = false;
     int pause_ms = 2;
     while (!cl_signal_seen()) {
-        int rc = ask_health(services, count, &caught_up, err);
+        int rc = ask_health(services, count, &work, err);
         if (rc < 0)
             return CL_FAILED;
+        if (until_caught_up && work.error[0]) { /* it would never come */
+            bs_error_set(err, BS_ESTATE, "%s", work.error);
+            return CL_FAILED;
+        }
         if (rc == 0 && !ready) {
             ready = true;
             announce(services, count);
         }
-        if (rc == 0 && until_caught_up && caught_up) {
+        if (rc == 0 && until_caught_up && work.caught_up) {
             bs_log(&CAUGHT_UP, "everything there was to do is done");
             cl_notify("STOPPING=1");
             return CL_OK;

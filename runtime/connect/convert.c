@@ -274,7 +274,7 @@ static int read_avro(struct rt_converter *converter, struct bs_bytes bytes, stru
 {
     struct bs_bytes payload;
     struct sd_value tree;
-    struct by_id *entry;
+    struct by_id *entry = NULL;
     int32_t id;
     int result = sd_envelope_split(bytes, &id, &payload, err);
     if (result == 0 && !converter->registry)

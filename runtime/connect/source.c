@@ -284,7 +284,7 @@ int rt_source_emit(struct cn_task *task, const struct cn_record *record, struct 
 {
     struct side *side = task->side;
     struct bs_error err = {0};
-    rd_kafka_topic_t *topic;
+    rd_kafka_topic_t *topic = NULL;
     bool null_key, null_value;
     int result;
     for (unsigned tries = 0;; tries++) {

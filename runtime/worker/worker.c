@@ -54,7 +54,7 @@ static bool look(struct worker *worker, char *error, size_t cap)
     if (rc == 0 && quiet && complete)
         rc = rt_connect_caught_up(worker->shared.host, &complete, &err);
     if (rc != 0)
-        snprintf(error, cap, "%s", err.text);
+        snprintf(error, cap, "%.*s", (int)cap - 1, err.text);
     return rc == 0 && complete && quiet;
 }
 
@@ -204,6 +204,8 @@ static int open_connect(struct worker *worker, const char *const *files, struct 
                                          .advertised = worker->settings.listen,
                                          .owner = worker};
     int rc = rt_connect_open(&options, &worker->shared.host, err);
+    if (rc != 0)
+        bs_error_wrap(err, "broker at %s", worker->settings.bootstrap);
     for (size_t i = 0; rc == 0 && files[i]; i++)
         if (strncmp(files[i], CONNECTOR, sizeof CONNECTOR - 1) == 0)
             rc = rt_connect_apply_file(worker->shared.host, files[i] + sizeof CONNECTOR - 1, err);
