@@ -104,7 +104,7 @@ int64_t rt_config_int(const struct cn_config *config, const char *name, int64_t 
 {
     const char *text = rt_config_option(config, name);
     int64_t n;
-    return text && bs_parse_int(text, 0, 0, &n) == 0 ? n : otherwise;
+    return text && bs_parse_int(text, INT64_MIN, INT64_MAX, &n) == 0 ? n : otherwise;
 }
 
 bool rt_config_equal(const struct cn_config *a, const struct cn_config *b)

@@ -169,7 +169,7 @@ static const char *type_problem(const struct cn_option *option, const char *valu
                    : "Expected value to be either true or false";
     case CN_OPT_INT:
     case CN_OPT_LONG:
-        if (bs_parse_int(value, 0, 0, &n) < 0 ||
+        if (bs_parse_int(value, INT64_MIN, INT64_MAX, &n) < 0 ||
             (option->type == CN_OPT_INT && (n < INT32_MIN || n > INT32_MAX)))
             return option->type == CN_OPT_INT ? "Not a number of type INT"
                                               : "Not a number of type LONG";
@@ -332,11 +332,12 @@ static json_t *row_json(struct check *check, const struct cn_option *option,
 {
     json_t *errors = json_object_get(check->errors, option->name);
     const char *value = rt_config_get(given, option->name);
-    bool typed = option->type != CN_OPT_STRING && option->type != CN_OPT_LIST;
+    int64_t n;
     if (!value)
         value = option->def;
-    if (value && errors && typed)
-        value = NULL;
+    if (value && errors && (option->type == CN_OPT_INT || option->type == CN_OPT_LONG) &&
+        bs_parse_int(value, INT64_MIN, INT64_MAX, &n) < 0)
+        value = NULL; /* as Connect: what is not of the type has no value */
     if (value && option->type == CN_OPT_PASSWORD)
         value = "[hidden]";
     json_t *answer = json_pack("{s:s, s:s?, s:[], s:O?, s:b}", "name", option->name, "value", value,

@@ -295,7 +295,9 @@ void rt_herder_restart(struct rt_connect_host *host, struct rt_connector *connec
         if (only_failed && connector->slots[i].state != RT_STATE_FAILED)
             continue;
         connector->slots[i].restart = true;
-        set_slot(host, connector, i, RT_STATE_RESTARTING, NULL);
+        connector->slots[i].state = RT_STATE_RESTARTING; /* the trace stays until it runs */
+        rt_journal_task_state(host, connector->name, i, "RESTARTING", connector->slots[i].trace,
+                              false);
     }
     rt_herder_align(host, connector);
 }

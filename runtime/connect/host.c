@@ -14,6 +14,7 @@
 #include "runtime/connect/journal.h"
 #include "runtime/connect/topics.h"
 
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,12 +27,12 @@ enum message_kind { MESSAGE_CALL, MESSAGE_REPORT };
 
 struct message {
     enum message_kind kind;
-    /* CALL: lives on the caller's stack; answered through `reply` */
+    /* CALL: lives on the caller's stack; answered through `done` */
     rt_herder_fn *fn;
     void *arg;
     struct bs_error *err;
     int result;
-    struct io_mailbox *reply;
+    sem_t done; /* a mailbox would still be touched by its putter when the caller frees it */
     /* REPORT: on the heap */
     struct cn_task *task;
     enum rt_task_event event;
@@ -53,13 +54,13 @@ void rt_connect_task_report(void *ctx, struct cn_task *task, enum rt_task_event 
 int rt_herder_call(struct rt_connect_host *host, rt_herder_fn *fn, void *arg, struct bs_error *err)
 {
     struct message message = {.kind = MESSAGE_CALL, .fn = fn, .arg = arg, .err = err};
-    void *done;
-    message.reply = io_mailbox_new(1, NULL, NULL);
+    sem_init(&message.done, 0, 0);
     if (io_mailbox_put(host->box, &message, -1) < 0)
         message.result = bs_error_set(err, BS_ECANCELLED, "the connector host is closing");
     else
-        io_mailbox_take(message.reply, -1, &done);
-    io_mailbox_free(message.reply);
+        while (sem_wait(&message.done) < 0) /* interrupted by a signal */
+            ;
+    sem_destroy(&message.done);
     return message.result;
 }
 
@@ -67,7 +68,7 @@ static void handle(struct rt_connect_host *host, struct message *message)
 {
     if (message->kind == MESSAGE_CALL) {
         message->result = message->fn(host, message->arg, message->err);
-        io_mailbox_put(message->reply, message, -1);
+        sem_post(&message->done);
         return;
     }
     rt_herder_report(host, message->task, message->event, message->text);

@@ -248,6 +248,22 @@ static bool named(struct rt_rest *rest, const char *name, const json_t *object,
     return true;
 }
 
+/* The path of a connector, percent-encoded. */
+static char *location_of(const char *name)
+{
+    struct bs_buf out = BS_BUF_INIT;
+    bs_buf_puts(&out, "/connectors/");
+    for (; *name; name++) {
+        if (isalnum((unsigned char)*name) || strchr("-_.~", *name))
+            bs_buf_put(&out, name, 1);
+        else
+            bs_buf_printf(&out, "%%%02X", (unsigned char)*name);
+    }
+    char *text = bs_strdup(bs_buf_text(&out));
+    bs_buf_deinit(&out);
+    return text;
+}
+
 static int do_set(struct rt_connect_host *host, struct rt_rest *rest, const char *name,
                   struct cn_config *config, bool create, struct bs_error *err)
 {
@@ -264,7 +280,7 @@ static int do_set(struct rt_connect_host *host, struct rt_rest *rest, const char
         if (now) {
             rest->out = rt_rest_info(now);
             if (!old)
-                rest->location = bs_asprintf("/connectors/%s", key);
+                rest->location = location_of(key);
         }
     }
     bs_free(key);
@@ -489,6 +505,16 @@ static int post_restart(void *ctx, struct ht_request *request, struct ht_respons
 
 /* ---- tasks ---- */
 
+/* "….FileStreamSourceConnector" has tasks of "….FileStreamSourceTask". */
+static char *task_class_of(const struct cn_plugin *plugin)
+{
+    static const char ending[] = "Connector";
+    const char *name = plugin ? rt_plugin_class(plugin) : "";
+    size_t len = strlen(name), tail = sizeof(ending) - 1;
+    bool has = len > tail && !strcmp(name + len - tail, ending);
+    return bs_asprintf("%.*sTask", (int)(has ? len - tail : len), name);
+}
+
 static int do_tasks(struct rt_connect_host *host, void *arg, struct bs_error *err)
 {
     struct rt_rest *rest = arg;
@@ -499,7 +525,9 @@ static int do_tasks(struct rt_connect_host *host, void *arg, struct bs_error *er
     rest->out = json_array();
     for (size_t i = 0; i < connector->slot_count; i++) {
         json_t *config = rt_config_to_json(connector->config);
-        json_object_set_new(config, "task.class", json_string(connector->config->plugin->name));
+        char *task_class = task_class_of(connector->config->plugin);
+        json_object_set_new(config, "task.class", json_string(task_class));
+        bs_free(task_class);
         json_array_append_new(rest->out,
                               json_pack("{s:{s:s, s:i}, s:o}", "id", "connector", connector->name,
                                         "task", (int)i, "config", config));

@@ -167,7 +167,8 @@ static bool number(const json_t *value, int64_t *ret)
     if (json_is_integer(value))
         *ret = json_integer_value(value);
     return json_is_integer(value) ||
-           (json_is_string(value) && bs_parse_int(json_string_value(value), 0, 0, ret) == 0);
+           (json_is_string(value) &&
+            bs_parse_int(json_string_value(value), INT64_MIN, INT64_MAX, ret) == 0);
 }
 
 static char *shown(const json_t *value)

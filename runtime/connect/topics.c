@@ -15,11 +15,10 @@ int rt_topics_make(rd_kafka_t *client, struct bs_error *err)
         int partitions;
     } topics[] = {{RT_TOPIC_CONFIGS, 1}, {RT_TOPIC_OFFSETS, 5}, {RT_TOPIC_STATUS, 1}};
     for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
-        int partitions = 0;
-        int result = rt_kafka_partitions(client, topics[i].name, &partitions, err);
-        if (result == 0 && partitions == 0)
-            result = rt_kafka_topic_make(client, topics[i].name, topics[i].partitions, -1, settings,
-                                         err);
+        /* Not asked for first: a broker may make what a producer asks for, with its own defaults.
+         */
+        int result =
+            rt_kafka_topic_make(client, topics[i].name, topics[i].partitions, -1, settings, err);
         if (result < 0)
             return result;
     }
