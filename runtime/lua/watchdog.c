@@ -128,11 +128,22 @@ void rt_watch_set_budget(struct rt_watch *watch, int64_t budget_ms)
     pthread_mutex_unlock(&lock);
 }
 
+/* The thread that works from now on; a program that blocks all signals in its threads must not
+ * block this one. */
+static void adopt(struct rt_watch *watch)
+{
+    sigset_t urgent;
+    sigemptyset(&urgent);
+    sigaddset(&urgent, SIGURG);
+    pthread_sigmask(SIG_UNBLOCK, &urgent, NULL);
+    watch->thread = pthread_self();
+}
+
 void rt_watch_enter(struct rt_watch *watch)
 {
     if (atomic_load_explicit(&watch->sequence, memory_order_relaxed) == 0 ||
         !pthread_equal(watch->thread, pthread_self()))
-        watch->thread = pthread_self(); /* machines change threads only while they rest */
+        adopt(watch); /* machines change threads only while they rest */
     inside = watch;
     atomic_fetch_add_explicit(&watch->sequence, 1, memory_order_release);
 }
