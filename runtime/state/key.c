@@ -79,16 +79,17 @@ void rt_key_window_changelog(struct bs_buf *out, struct bs_bytes key, int64_t st
     bs_buf_put_u32(out, 0);
 }
 
-void rt_key_index_until(struct bs_buf *lo, struct bs_buf *hi, int64_t start)
+void rt_key_index_range(struct bs_buf *lo, struct bs_buf *hi, int64_t from, int64_t until)
 {
     bs_buf_reset(lo);
     bs_buf_put_u8(lo, RT_KEY_INDEX);
+    put_start(lo, from);
     bs_buf_reset(hi);
-    if (start == INT64_MAX) {
+    if (until == INT64_MAX) {
         bs_buf_put_u8(hi, RT_KEY_INDEX + 1);
     } else {
         bs_buf_put_u8(hi, RT_KEY_INDEX);
-        put_start(hi, start + 1);
+        put_start(hi, until + 1);
     }
 }
 

@@ -22,8 +22,8 @@ void rt_key_row(struct bs_buf *out, struct bs_bytes key);
 void rt_key_window(struct bs_buf *out, struct bs_bytes key, int64_t start);
 void rt_key_index(struct bs_buf *out, int64_t start, struct bs_bytes key);
 void rt_key_window_changelog(struct bs_buf *out, struct bs_bytes key, int64_t start);
-/* The bounds [lo, hi) of the index rows with start ≤ `start`. */
-void rt_key_index_until(struct bs_buf *lo, struct bs_buf *hi, int64_t start);
+/* The bounds [lo, hi) of the index rows with from ≤ start ≤ until. */
+void rt_key_index_range(struct bs_buf *lo, struct bs_buf *hi, int64_t from, int64_t until);
 
 /* Back again; `key` gets the plain key. BS_ECORRUPT. */
 int rt_key_window_parse(struct bs_bytes row, struct bs_buf *key, int64_t *ret_start);

@@ -149,8 +149,13 @@ void rt_map_mark(struct rt_map *map, struct rt_entry *entry)
 
 void rt_map_clean(struct rt_map *map)
 {
-    for (struct rt_entry *entry = map->dirty; entry; entry = entry->dirty_next)
+    struct rt_entry *next;
+    for (struct rt_entry *entry = map->dirty; entry; entry = next) {
+        next = entry->dirty_next;
         entry->dirty = false;
+        if (!entry->value) /* rows that are gone are not asked for again */
+            rt_map_remove(map, rt_entry_key(entry));
+    }
     map->dirty = NULL;
     map->dirty_end = &map->dirty;
     map->dirty_bytes = 0;

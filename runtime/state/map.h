@@ -50,7 +50,7 @@ struct rt_entry *rt_map_get(const struct rt_map *map, struct bs_bytes key); /* o
 struct rt_entry *rt_map_put(struct rt_map *map, struct bs_bytes key, struct bs_bytes value,
                             int64_t timestamp);
 void rt_map_mark(struct rt_map *map, struct rt_entry *entry); /* dirty, not logged */
-/* Every entry is clean: it is in the base now. Keeps them. */
+/* Every entry is clean: it is in the base now. Keeps those with a value. */
 void rt_map_clean(struct rt_map *map);
 /* Not for dirty entries. */
 void rt_map_remove(struct rt_map *map, struct bs_bytes key);

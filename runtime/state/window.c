@@ -67,7 +67,7 @@ static int collect_due(struct rt_store *store, int64_t cut, struct bs_buf *rows,
     int rc;
     *ret_count = 0;
     bs_buf_reset(rows);
-    rt_key_index_until(&store->lo, &store->hi, cut);
+    rt_key_index_range(&store->lo, &store->hi, store->first_start, cut);
     rc = rt_walk_open(&walk, store, bs_buf_bytes(&store->lo), bs_buf_bytes(&store->hi), false, err);
     while (rc == 0 && *ret_count < EXPIRE_BATCH) {
         rc = rt_walk_next(&walk, &row, &cell, err);
@@ -107,15 +107,16 @@ static int delete_due(struct rt_store *store, const struct bs_buf *rows, size_t 
     return rc;
 }
 
-/* Where the oldest row starts now, so that the next call knows without a walk. */
-static int learn_first(struct rt_store *store, struct bs_error *err)
+/* Where the oldest row behind `cut` starts, so that the next call knows without a walk, and walks
+ * from there: what was deleted before it is not stepped over again. */
+static int learn_first(struct rt_store *store, int64_t cut, struct bs_error *err)
 {
     struct rt_walk walk;
     struct bs_bytes row;
     struct rt_cell cell;
     struct bs_buf key = BS_BUF_INIT;
     int rc;
-    rt_key_index_until(&store->lo, &store->hi, INT64_MAX);
+    rt_key_index_range(&store->lo, &store->hi, cut < INT64_MAX ? cut + 1 : cut, INT64_MAX);
     rc = rt_walk_open(&walk, store, bs_buf_bytes(&store->lo), bs_buf_bytes(&store->hi), false, err);
     if (rc == 0)
         rc = rt_walk_next(&walk, &row, &cell, err);
@@ -146,7 +147,7 @@ int rt_window_expire(struct rt_store *store, int64_t stream_time, struct bs_erro
             rc = delete_due(store, &rows, count, err);
     } while (rc == 0 && count == EXPIRE_BATCH);
     if (rc == 0)
-        rc = learn_first(store, err);
+        rc = learn_first(store, cut, err);
     bs_buf_deinit(&rows);
     return rc;
 }

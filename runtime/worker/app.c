@@ -41,6 +41,12 @@ static const struct bs_metric_desc DROPPED = {
     "weir_pipeline_dropped_records_total", BS_COUNTER,
     "Records dropped by the rules of operators: no key, too late, no timestamp."};
 
+static const struct bs_metric_desc COMMITS = {"weir_pipeline_commits_total", BS_COUNTER,
+                                              "Commits of a thread's transaction."};
+static const struct bs_metric_desc COMMIT_MS = {
+    "weir_pipeline_commit_milliseconds_total", BS_COUNTER,
+    "Time in commits: flush, transaction, state; a thread processes nothing meanwhile."};
+
 enum {
     RETRY_MS = 100,
     WORD_MS = 1000,
@@ -373,6 +379,8 @@ int rt_app_open(const struct rt_shared *shared, const char *file, struct rt_app_
     bs_metric_init(&run->app.processed, &PROCESSED, labels);
     bs_metric_init(&run->app.committed, &COMMITTED, labels);
     bs_metric_init(&run->app.dropped, &DROPPED, labels);
+    bs_metric_init(&run->app.commits, &COMMITS, labels);
+    bs_metric_init(&run->app.commit_ms, &COMMIT_MS, labels);
     bs_free(labels);
     *ret = run;
     if (pthread_create(&run->thread, NULL, main_entry, run) != 0) {
@@ -406,6 +414,8 @@ void rt_app_close(struct rt_app_run *run)
     bs_metric_deinit(&run->app.processed);
     bs_metric_deinit(&run->app.committed);
     bs_metric_deinit(&run->app.dropped);
+    bs_metric_deinit(&run->app.commits);
+    bs_metric_deinit(&run->app.commit_ms);
     rt_progress_free(run->app.progress);
     bs_free(run->threads);
     bs_free(run->handles);

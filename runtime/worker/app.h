@@ -30,7 +30,7 @@ struct rt_app {
     rd_kafka_t *admin; /* read_uncommitted: sees the true end of a log */
     struct rt_topics topics;
     struct rt_globals *globals; /* or NULL */
-    struct bs_metric processed, committed, dropped;
+    struct bs_metric processed, committed, dropped, commits, commit_ms;
 };
 
 struct rt_app_run; /* the threads behind it */

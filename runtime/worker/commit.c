@@ -259,6 +259,7 @@ static int at_least_once(struct rt_thread *thread, struct bs_error *err)
 int rt_commit(struct rt_thread *thread, struct bs_error *err)
 {
     struct bs_error cause = {0};
+    int64_t began_ms = rt_now_ms();
     int rc;
     if (!thread->in_txn)
         return 0;
@@ -268,6 +269,8 @@ int rt_commit(struct rt_thread *thread, struct bs_error *err)
                                         : at_least_once(thread, &cause);
     if (rc == 0) {
         settle(thread);
+        bs_metric_add(&thread->app->commits, 1);
+        bs_metric_add(&thread->app->commit_ms, rt_now_ms() - began_ms);
         return 0;
     }
     if (rc == BS_ECANCELLED)
