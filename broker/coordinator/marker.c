@@ -25,11 +25,22 @@ struct bk_marker_write {
     size_t item_count;
     struct bk_wait *wait;
     bool retry, due;
+    bk_step_done *done; /* NULL: told */
+    void *ctx;
     struct bk_marker_write *prev, *next;
 };
 
+static void write_tell(struct bk_marker_write *write, int16_t error)
+{
+    bk_step_done *done = write->done;
+    write->done = NULL;
+    if (done)
+        done(write->ctx, error);
+}
+
 static void write_free(struct bk_marker_write *write)
 {
+    write_tell(write, KP_ERR_COORDINATOR_NOT_AVAILABLE);
     DL_DELETE(write->shards->markers, write);
     if (write->wait)
         bk_wait_cancel(write->wait);
@@ -97,6 +108,7 @@ static void complete(struct bk_marker_write *write)
     if (shards->shard[BK_SHARD_TXNS].txns)
         bk_txns_markers_done(shards->shard[BK_SHARD_TXNS].txns, write->id, write->producer_id,
                              write->epoch, bk_shards_now(shards), bk_step_effects(step));
+    write_tell(write, 0);
     write_free(write);
     bk_step_commit(step, NULL, NULL);
 }
@@ -104,6 +116,7 @@ static void complete(struct bk_marker_write *write)
 static void try_later(struct bk_marker_write *write)
 {
     write->retry = true;
+    write_tell(write, 0);
     if (!write->shards->stopping)
         io_timer_start(write->shards->marker_timer, RETRY_MS);
 }
@@ -147,7 +160,8 @@ static void write_on(struct bk_marker_write *write)
         durable(write, end);
 }
 
-void bk_markers_start(struct bk_shards *shards, const struct bk_marker_job *job)
+void bk_markers_start(struct bk_shards *shards, const struct bk_marker_job *job, bk_step_done *done,
+                      void *ctx)
 {
     struct bk_marker_write *write = bs_new(struct bk_marker_write);
     write->shards = shards;
@@ -156,6 +170,8 @@ void bk_markers_start(struct bk_shards *shards, const struct bk_marker_job *job)
     write->producer_id = job->producer_id;
     write->epoch = job->producer_epoch;
     write->commit = job->commit;
+    write->done = done;
+    write->ctx = ctx;
     write->left_count = job->partition_count;
     write->left = bs_arena_array(&write->kept.arena, job->partition_count + 1, sizeof *write->left);
     for (size_t i = 0; i < job->partition_count; i++) {

@@ -240,8 +240,15 @@ static void release(struct bk_shard *shard)
     while (shard->queue && shard->queue->durable) {
         struct bk_step *step = shard->queue;
         DL_DELETE(shard->queue, step);
+        bk_step_done *done = NULL;
+        /* Who ended a transaction is answered when it is Complete, a sync later: answered now, a
+         * client's next transaction would meet CONCURRENT_TRANSACTIONS and pause for its retry. */
+        if (step->fx.markers && !step->fx.markers->next) {
+            done = step->done;
+            step->done = NULL;
+        }
         for (struct bk_marker_job *job = step->fx.markers; job; job = job->next)
-            bk_markers_start(shard->owner, job);
+            bk_markers_start(shard->owner, job, done, step->ctx);
         step_tell(step, 0);
         step_free(step);
         if (shard->state != BK_SHARD_READY)

@@ -194,7 +194,7 @@ static void finish_load(struct bk_shard *shard)
     }
     bs_log(&LOADED, "%s: %" PRId64 " records", bk_shards_topic(shard->kind), shard->load_count);
     for (struct bk_marker_job *job = fx.markers; job; job = job->next)
-        bk_markers_start(shards, job);
+        bk_markers_start(shards, job, NULL, NULL);
     bk_effects_deinit(&fx);
     bk_step_commit(bk_step_begin(shards, shard->kind), NULL, NULL); /* starts the timer */
     bk_shard_tell_ready(shard);

@@ -68,7 +68,10 @@ void bk_shard_tell_ready(struct bk_shard *shard); /* shard_load.c */
 /* rewrite.c: counts bytes of a partition (appended, or read by the replay), and when there are many
  * more than the state needs, writes the state anew and deletes what is older. */
 void bk_shard_count_bytes(struct bk_shard *shard, int32_t partition, size_t bytes);
-void bk_markers_start(struct bk_shards *shards, const struct bk_marker_job *job); /* marker.c */
+/* marker.c. done may be NULL: called once, when the transaction is Complete, or as soon as that is
+ * going to take longer (error 0: its end is decided), or when it is forgotten (an error). */
+void bk_markers_start(struct bk_shards *shards, const struct bk_marker_job *job, bk_step_done *done,
+                      void *ctx);
 void bk_markers_retry(void *ctx);
 void bk_markers_drop(struct bk_shard *shard); /* those of the transactions' shard are forgotten */
 
