@@ -25,7 +25,7 @@ static int open_buffer(struct rt_task *task, const struct rt_node *node, struct 
     int rc = rt_store_get(state->store, bs_bytes(observed_key, 1), &value, &timestamp, err);
     if (rc < 0)
         return rc;
-    if (!rc)
+    if (!rc && timestamp > state->observed)
         state->observed = timestamp;
     rc = rt_store_range(state->store, bs_bytes(NULL, 0), bs_bytes(NULL, 0), false, &iter, err);
     while (!rc && (rc = rt_iter_next(iter, &row, err)) == 0) {

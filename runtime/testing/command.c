@@ -18,7 +18,7 @@ static void usage(FILE *out)
         "  p:schema(topic, \"file.avsc\")            the value's Avro schema of a topic\n"
         "  p:pipe(topic, key, value [, { timestamp = ms, headers = {…} }])\n"
         "  p:read_all(topic), p:read(topic)         records with key, value, timestamp, headers\n"
-        "  p:advance_wall(\"10s\"), p:dropped()\n"
+        "  p:advance_wall(\"10s\"), p:dropped(), p:restart()\n"
         "  t.equal(got, want), t.not_equal, t.ok(value), t.fails(fn, text), t.fail(text)\n");
 }
 

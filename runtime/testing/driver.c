@@ -253,17 +253,42 @@ static void add_store(struct rt_driver *driver, const struct rt_store_spec *spec
     entry->store = rt_store_memory_new(&entry->spec, no_change, NULL);
 }
 
+static int open_tasks(struct rt_driver *driver, struct bs_error *err)
+{
+    struct rt_ports ports = {.ctx = driver,
+                             .emit = emit,
+                             .store = find_store,
+                             .partition_count = partition_count,
+                             .wall_ms = wall_ms};
+    int rc = 0;
+    for (size_t i = 0; i < driver->pipeline->plan.subtopology_count && !rc; i++)
+        rc = rt_task_new(driver->pipeline, i, 0, &ports, &driver->tasks[i], err);
+    return rc;
+}
+
+int rt_driver_restart(struct rt_driver *driver, struct bs_error *err)
+{
+    size_t count = driver->pipeline ? driver->pipeline->plan.subtopology_count : 0;
+    int64_t *times = bs_array(count + 1, sizeof *times);
+    for (size_t i = 0; i < count; i++) {
+        times[i] = rt_task_stream_time(driver->tasks[i]);
+        driver->dropped += rt_task_dropped(driver->tasks[i]);
+        rt_task_free(driver->tasks[i]);
+        driver->tasks[i] = NULL;
+    }
+    int rc = count ? open_tasks(driver, err) : 0;
+    for (size_t i = 0; i < count && !rc; i++)
+        rt_task_set_stream_time(driver->tasks[i], times[i]);
+    bs_free(times);
+    return rc;
+}
+
 int rt_driver_load(struct rt_driver *driver, struct bs_error *err)
 {
     if (driver->pipeline)
         return 0;
     struct rt_schemas schemas = {
         .ctx = driver, .by_id = by_id, .latest = latest, .register_text = register_text};
-    struct rt_ports ports = {.ctx = driver,
-                             .emit = emit,
-                             .store = find_store,
-                             .partition_count = partition_count,
-                             .wall_ms = wall_ms};
     int rc = rt_pipeline_load(driver->file, &schemas, NULL, &driver->pipeline, err);
     if (rc)
         return rc;
@@ -279,9 +304,7 @@ int rt_driver_load(struct rt_driver *driver, struct bs_error *err)
         for (size_t s = 0; s < plan->subtopologies[i].store_count; s++)
             add_store(driver, &plan->subtopologies[i].stores[s]);
     driver->tasks = bs_array(plan->subtopology_count + 1, sizeof *driver->tasks);
-    for (size_t i = 0; i < plan->subtopology_count && !rc; i++)
-        rc = rt_task_new(driver->pipeline, i, 0, &ports, &driver->tasks[i], err);
-    return rc;
+    return open_tasks(driver, err);
 }
 
 struct rt_pipeline *rt_driver_pipeline(struct rt_driver *driver)

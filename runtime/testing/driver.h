@@ -34,6 +34,9 @@ int rt_driver_pipe(struct rt_driver *driver, const struct rt_message *message,
                    struct bs_error *err);
 void rt_driver_set_wall(struct rt_driver *driver, int64_t wall_ms);
 int rt_driver_advance(struct rt_driver *driver, int64_t ms, struct bs_error *err);
+/* As after a clean stop: new tasks over the stores that were kept, with the stream time of the last
+ * commit. */
+int rt_driver_restart(struct rt_driver *driver, struct bs_error *err);
 /* What was written to topics that are not internal, oldest first; valid until clear. */
 const struct rt_driver_record *rt_driver_outputs(const struct rt_driver *driver, size_t *ret_count);
 void rt_driver_clear(struct rt_driver *driver);

@@ -229,6 +229,15 @@ static int native_advance(lua_State *L)
     return 0;
 }
 
+static int native_restart(lua_State *L)
+{
+    struct bs_error err = {0};
+    struct rt_driver *driver = check_driver(L);
+    if (rt_driver_load(driver, &err) || rt_driver_restart(driver, &err))
+        return raise(L, &err);
+    return 0;
+}
+
 static int native_dropped(lua_State *L)
 {
     lua_pushinteger(L, (lua_Integer)rt_driver_dropped(check_driver(L)));
@@ -296,11 +305,17 @@ static int traceback(lua_State *L)
 
 static int run_body(lua_State *L)
 {
-    static const luaL_Reg natives[] = {{"driver", native_driver},     {"schema", native_schema},
-                                       {"pipe", native_pipe},         {"read_all", native_read_all},
-                                       {"advance", native_advance},   {"dropped", native_dropped},
-                                       {"print", native_print},       {"show", native_show},
-                                       {"duration", native_duration}, {NULL, NULL}};
+    static const luaL_Reg natives[] = {{"driver", native_driver},
+                                       {"schema", native_schema},
+                                       {"pipe", native_pipe},
+                                       {"read_all", native_read_all},
+                                       {"advance", native_advance},
+                                       {"dropped", native_dropped},
+                                       {"restart", native_restart},
+                                       {"print", native_print},
+                                       {"show", native_show},
+                                       {"duration", native_duration},
+                                       {NULL, NULL}};
     struct run *run = lua_touserdata(L, 3);
     lua_settop(L, 0);
     if (luaL_loadbufferx(L, rt_weir_lua, rt_weir_lua_size, "=weir.lua", "t"))

@@ -62,6 +62,7 @@ function methods.advance_wall(p, duration)
   if not ms then fail("advance_wall: '" .. tostring(duration) .. "' is no duration") end
   native.advance(p.driver, ms)
 end
+function methods.restart(p) native.restart(p.driver) end
 function methods.dropped(p) return native.dropped(p.driver) end
 
 local function check(p, what, topic)
@@ -71,7 +72,7 @@ end
 for name, method in pairs(methods) do
   methods[name] = function(p, ...)
     if type(p) ~= "table" or not rawget(p, "driver") then fail("p:" .. name .. "(…) is called with ':'") end
-    if name ~= "advance_wall" and name ~= "dropped" then check(p, name, (...)) end
+    if name ~= "advance_wall" and name ~= "dropped" and name ~= "restart" then check(p, name, (...)) end
     local result = table.pack(pcall(method, p, ...))
     if not result[1] then
       local message = tostring(result[2])

@@ -1,6 +1,6 @@
 /* Vectors: runs recorded scenarios of Kafka Streams against the runtime.
  *
- *     streams_vectors [--show NAME] FILE|FOLDER …
+ *     streams_vectors [--restart] [--show NAME] FILE|FOLDER …
  *
  * Each scenario becomes a pipeline file, is loaded like a user's, and fed record by record;
  * outputs, stores and the count of dropped records are compared with the recording. Exit status 1
@@ -26,6 +26,7 @@ static struct {
     size_t passed, failed, left_out, dropped_differs;
     char folder[64];
     const char *show;
+    bool restart;
 } run;
 
 static struct bs_bytes encode(const json_t *value, const char *type, struct bs_arena *arena)
@@ -358,7 +359,8 @@ static bool play(const json_t *scenario, struct rt_driver *driver, struct bs_buf
     json_array_foreach(json_object_get(scenario, "steps"), i, step)
     {
         bool must_fail = error && (size_t)json_integer_value(error) == i;
-        rc = do_step(scenario, step, driver, &arena, &err);
+        rc = run.restart ? rt_driver_restart(driver, &err) : 0;
+        rc = rc ? rc : do_step(scenario, step, driver, &arena, &err);
         if ((rc != 0) != must_fail) {
             bs_buf_printf(why, "step %zu: %s\n", i, rc ? err.text : "it should have failed");
             same = false;
@@ -472,12 +474,16 @@ static int run_path(const char *path)
 int main(int argc, char **argv)
 {
     int rc = 0, first = 1;
-    if (argc > 2 && strcmp(argv[1], "--show") == 0) {
-        run.show = argv[2];
-        first = 3;
+    if (argc > first && strcmp(argv[first], "--restart") == 0) {
+        run.restart = true;
+        first++;
+    }
+    if (argc > first + 1 && strcmp(argv[first], "--show") == 0) {
+        run.show = argv[first + 1];
+        first += 2;
     }
     if (first >= argc) {
-        fprintf(stderr, "usage: streams_vectors [--show NAME] FILE|FOLDER …\n");
+        fprintf(stderr, "usage: streams_vectors [--restart] [--show NAME] FILE|FOLDER …\n");
         return 2;
     }
     snprintf(run.folder, sizeof run.folder, "/tmp/streams-vectors-XXXXXX");
