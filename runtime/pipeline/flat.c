@@ -124,7 +124,8 @@ static int put_blocks(struct bs_buf *out, const struct sd_node *node, struct bs_
                       unsigned depth)
 {
     size_t mark = rt_flat_begin(out, node->kind == SD_AVRO_ARRAY ? RT_TAG_ARRAY : RT_TAG_MAP);
-    size_t total = 0;
+    /* Items without bytes (null, empty records) would let a count claim anything. */
+    size_t total = 0, most = bs_cursor_left(at) + 128;
     for (;;) {
         int64_t count = 0, size = 0;
         if (bs_get_varlong(at, &count))
@@ -136,8 +137,7 @@ static int put_blocks(struct bs_buf *out, const struct sd_node *node, struct bs_
                 return BS_ECORRUPT;
             count = -count;
         }
-        /* Items without bytes (null, empty records) would let a count claim anything. */
-        if ((uint64_t)count > bs_cursor_left(at) + 1024)
+        if ((uint64_t)count > most - total)
             return BS_ECORRUPT;
         for (int64_t i = 0; i < count; i++) {
             if (node->kind == SD_AVRO_MAP) {
