@@ -223,6 +223,7 @@ static int refill(struct rt_thread *thread, struct rt_source *source, struct bs_
             continue;
         }
         if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+            thread->publish = thread->publish || !source->at_end;
             source->at_end = true;
             source->end = message->offset;
             source->idle_since_ms = rt_now_ms();
