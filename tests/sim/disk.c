@@ -114,17 +114,16 @@ static void map_rename(struct name **map, const char *from, const char *to)
 {
     size_t len = strlen(from);
     struct name *n, *tmp, *moved = NULL;
-    HASH_ITER(hh, *map, n, tmp)
-    if (strncmp(n->path, from, len) == 0 && (n->path[len] == '\0' || n->path[len] == '/')) {
-        char *path = bs_asprintf("%s%s", to, n->path + len);
-        map_put(&moved, path, n->node);
-        bs_free(path);
-        HASH_DEL(*map, n);
-        bs_free(n->path);
-        bs_free(n);
-    }
-    HASH_ITER(hh, moved, n, tmp)
-    {
+    HASH_ITER (hh, *map, n, tmp)
+        if (strncmp(n->path, from, len) == 0 && (n->path[len] == '\0' || n->path[len] == '/')) {
+            char *path = bs_asprintf("%s%s", to, n->path + len);
+            map_put(&moved, path, n->node);
+            bs_free(path);
+            HASH_DEL(*map, n);
+            bs_free(n->path);
+            bs_free(n);
+        }
+    HASH_ITER (hh, moved, n, tmp) {
         map_put(map, n->path, n->node);
         HASH_DEL(moved, n);
         bs_free(n->path);
@@ -135,8 +134,7 @@ static void map_rename(struct name **map, const char *from, const char *to)
 static void map_clear(struct name **map)
 {
     struct name *n, *tmp;
-    HASH_ITER(hh, *map, n, tmp)
-    {
+    HASH_ITER (hh, *map, n, tmp) {
         HASH_DEL(*map, n);
         bs_free(n->path);
         bs_free(n);
@@ -450,9 +448,10 @@ static int disk_list(struct io_files *self, const char *dir, io_list_entry *entr
     size_t len = strlen(dir), count = 0;
     struct name *n, *tmp;
     char **names = bs_array(HASH_COUNT(disk->now) + 1, sizeof *names);
-    HASH_ITER(hh, disk->now, n, tmp)
-    if (strncmp(n->path, dir, len) == 0 && n->path[len] == '/' && !strchr(n->path + len + 1, '/'))
-        names[count++] = bs_strdup(n->path + len + 1);
+    HASH_ITER (hh, disk->now, n, tmp)
+        if (strncmp(n->path, dir, len) == 0 && n->path[len] == '/' &&
+            !strchr(n->path + len + 1, '/'))
+            names[count++] = bs_strdup(n->path + len + 1);
     int rc = 0;
     for (size_t i = 0; i < count; i++) {
         if (!rc)
@@ -636,12 +635,12 @@ void sim_disk_restart(struct sim_disk *disk)
     disk->crash_at = disk->space = -1;
     struct name *n, *tmp;
     map_clear(&disk->now);
-    HASH_ITER(hh, disk->kept, n, tmp)
-    if (has_parents(disk, n->path))
-        map_put(&disk->now, n->path, n->node);
+    HASH_ITER (hh, disk->kept, n, tmp)
+        if (has_parents(disk, n->path))
+            map_put(&disk->now, n->path, n->node);
     map_clear(&disk->kept);
-    HASH_ITER(hh, disk->now, n, tmp)
-    map_put(&disk->kept, n->path, n->node);
+    HASH_ITER (hh, disk->now, n, tmp)
+        map_put(&disk->kept, n->path, n->node);
     for (struct node *node = disk->all; node; node = node->next_all)
         node_crash(disk, node);
 }
