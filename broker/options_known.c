@@ -299,6 +299,20 @@ static const struct bs_option ROWS[] = {
     IGNORED("unclean.leader.election.interval.ms"),
     IGNORED("unstable.api.versions.enable"),
     IGNORED("unstable.feature.versions.enable"),
+    IGNORED("follower.replication.throttled.rate"),
+    IGNORED("leader.replication.throttled.rate"),
+    IGNORED("log.cleaner.backoff.ms"),
+    IGNORED("log.cleaner.io.buffer.load.factor"),
+    IGNORED("log.cleaner.io.buffer.size"),
+    IGNORED("log.cleaner.io.max.bytes.per.second"),
+    IGNORED("log.dir.failure.timeout.ms"),
+    IGNORED("log.flush.offset.checkpoint.interval.ms"),
+    IGNORED("log.flush.scheduler.interval.ms"),
+    IGNORED("log.flush.start.offset.checkpoint.interval.ms"),
+    IGNORED("log.initial.task.delay.ms"),
+    IGNORED("log.local.retention.bytes"),
+    IGNORED("log.local.retention.ms"),
+    IGNORED("replica.lag.time.max.ms"),
 };
 // clang-format on
 

@@ -6,7 +6,15 @@
 #include "lib/base/err.h"
 #include "lib/base/mem.h"
 #include "lib/base/metric.h"
+#include "lib/kafka/errors.h"
+#include "lib/kafka/record_batch.h"
 #include "lib/kafka/sample.h"
+#include "generated/lib/kafka/add_partitions_to_txn.h"
+#include "generated/lib/kafka/end_txn.h"
+#include "generated/lib/kafka/find_coordinator.h"
+#include "generated/lib/kafka/init_producer_id.h"
+#include "generated/lib/kafka/metadata.h"
+#include "generated/lib/kafka/produce.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -419,6 +428,186 @@ static void test_samples(void **state)
     bs_buf_deinit(&response);
 }
 
+/* --- transactions, one request at a time --- */
+
+static void *ask(struct world *w, int *fd, int16_t key, int16_t version, const void *request,
+                 struct bs_arena *arena)
+{
+    const struct kp_api *api = kp_api_find(key);
+    struct bs_buf out = BS_BUF_INIT, in = BS_BUF_INIT;
+    void *response = bs_arena_alloc(arena, api->response->root->size);
+    struct bs_cursor cursor;
+    (void)w;
+    begin(&out, key, version, 77);
+    assert_int_equal(kp_message_encode(api->request, request, version, &out), 0);
+    finish(&out);
+    assert_true(send_all(*fd, out.data, out.len));
+    assert_true(receive(*fd, &in));
+    assert_int_equal(bs_load_u32(in.data), 77);
+    uint8_t *copy = bs_arena_dup(arena, in.data, in.len);
+    size_t header = kp_response_header_version(key, version) ? 5 : 4;
+    cursor = bs_cursor(bs_bytes(copy + header, in.len - header));
+    assert_int_equal(kp_message_decode(api->response, &cursor, version, arena, response), 0);
+    bs_buf_deinit(&out);
+    bs_buf_deinit(&in);
+    return response;
+}
+
+struct txn_producer {
+    int64_t id;
+    int16_t epoch;
+    int32_t sequence;
+};
+
+/* Error of the one partition of a produce of one record. */
+static int16_t produce_one(struct world *w, int *fd, const char *topic, int16_t acks,
+                           int16_t version, struct txn_producer *producer, bool control)
+{
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct kp_batch_options options = KP_BATCH_OPTIONS_INIT;
+    struct kp_batch_builder builder;
+    struct kp_produce_request request;
+    struct kp_produce_request_topic_data data = {.name = bs_bytes_text(topic)};
+    struct kp_produce_request_partition_data row = {.index = 0};
+    struct kp_produce_response *response;
+    int16_t error;
+    if (producer) {
+        options.transactional = true;
+        options.producer_id = producer->id;
+        options.producer_epoch = producer->epoch;
+        options.base_sequence = producer->sequence;
+    }
+    options.control = control;
+    kp_batch_builder_init(&builder, &options);
+    kp_batch_builder_append(&builder, time(NULL) * 1000, bs_bytes_text("k"), bs_bytes_text("v"),
+                            NULL, 0);
+    assert_int_equal(kp_batch_builder_finish(&builder, &row.records), 0);
+    kp_produce_request_init(&request);
+    if (producer)
+        request.transactional_id = bs_bytes_text("raw");
+    request.acks = acks;
+    request.timeout_ms = 10000;
+    data.partition_data = &row;
+    data.partition_data_count = 1;
+    request.topic_data = &data;
+    request.topic_data_count = 1;
+    response = ask(w, fd, KP_API_PRODUCE, version, &request, &arena);
+    error = response->responses[0].partition_responses[0].error_code;
+    if (producer && !error)
+        producer->sequence++;
+    kp_batch_builder_deinit(&builder);
+    bs_arena_deinit(&arena);
+    return error;
+}
+
+static int16_t end_txn(struct world *w, int *fd, const struct txn_producer *producer, bool commit)
+{
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct kp_end_txn_request request;
+    int16_t error;
+    kp_end_txn_request_init(&request);
+    request.transactional_id = bs_bytes_text("raw");
+    request.producer_id = producer->id;
+    request.producer_epoch = producer->epoch;
+    request.committed = commit;
+    error =
+        ((struct kp_end_txn_response *)ask(w, fd, KP_API_END_TXN, 3, &request, &arena))->error_code;
+    bs_arena_deinit(&arena);
+    return error;
+}
+
+static int16_t add_partition(struct world *w, int *fd, const struct txn_producer *producer,
+                             const char *topic)
+{
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct kp_add_partitions_to_txn_request request;
+    struct kp_add_partitions_to_txn_request_topic row = {.name = bs_bytes_text(topic)};
+    struct kp_add_partitions_to_txn_response *response;
+    int32_t partition = 0;
+    int16_t error;
+    kp_add_partitions_to_txn_request_init(&request);
+    request.v3_and_below_transactional_id = bs_bytes_text("raw");
+    request.v3_and_below_producer_id = producer->id;
+    request.v3_and_below_producer_epoch = producer->epoch;
+    row.partitions = &partition;
+    row.partition_count = 1;
+    request.v3_and_below_topics = &row;
+    request.v3_and_below_topic_count = 1;
+    response = ask(w, fd, KP_API_ADD_PARTITIONS_TO_TXN, 3, &request, &arena);
+    error = response->results_by_topic_v3_and_below[0].results_by_partition[0].partition_error_code;
+    bs_arena_deinit(&arena);
+    return error;
+}
+
+static void begin_producer(struct world *w, int *fd, struct txn_producer *producer)
+{
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct kp_find_coordinator_request find;
+    struct kp_find_coordinator_response *found;
+    struct kp_metadata_request metadata;
+    struct kp_metadata_request_topic topic = {.name = bs_bytes_text("raw")};
+    struct kp_metadata_response *topics;
+    struct kp_init_producer_id_request init;
+    struct kp_init_producer_id_response *given;
+    kp_metadata_request_init(&metadata);
+    metadata.topics = &topic;
+    metadata.topic_count = 1;
+    topics = ask(w, fd, KP_API_METADATA, 9, &metadata, &arena);
+    assert_int_equal(topics->topics[0].error_code, 0); /* made on the way */
+    assert_int_equal(topics->topics[0].partition_count, 2);
+    kp_find_coordinator_request_init(&find);
+    find.key = bs_bytes_text("raw");
+    find.key_type = 1;
+    found = ask(w, fd, KP_API_FIND_COORDINATOR, 3, &find, &arena);
+    assert_int_equal(found->error_code, 0);
+    assert_int_equal(found->port, w->port);
+    kp_init_producer_id_request_init(&init);
+    init.transactional_id = bs_bytes_text("raw");
+    init.transaction_timeout_ms = 60000;
+    given = ask(w, fd, KP_API_INIT_PRODUCER_ID, 4, &init, &arena);
+    assert_int_equal(given->error_code, 0);
+    *producer = (struct txn_producer){.id = given->producer_id, .epoch = given->producer_epoch};
+    bs_arena_deinit(&arena);
+}
+
+static void test_produce_rules(void **state)
+{
+    struct world *w = *state;
+    struct txn_producer producer, old;
+    int fd = dial(w);
+    int16_t error;
+    begin_producer(w, &fd, &producer);
+    assert_int_equal(produce_one(w, &fd, "raw", -1, 9, NULL, false), 0);
+    assert_int_equal(produce_one(w, &fd, "raw", 2, 9, NULL, false), KP_ERR_INVALID_REQUIRED_ACKS);
+    assert_int_equal(produce_one(w, &fd, "nobody", 1, 9, NULL, false),
+                     KP_ERR_UNKNOWN_TOPIC_OR_PARTITION);
+    assert_int_equal(produce_one(w, &fd, "__transaction_state", 1, 9, NULL, false),
+                     KP_ERR_INVALID_TOPIC_EXCEPTION);
+    assert_int_equal(produce_one(w, &fd, "raw", 1, 9, NULL, true), KP_ERR_INVALID_RECORD);
+    /* KIP-890: not in a transaction, not in this one, in it, and after its end. */
+    assert_int_equal(produce_one(w, &fd, "raw", -1, 9, &producer, false), KP_ERR_INVALID_TXN_STATE);
+    assert_int_equal(produce_one(w, &fd, "raw", -1, 11, &producer, false),
+                     KP_ERR_TRANSACTION_ABORTABLE);
+    assert_int_equal(add_partition(w, &fd, &producer, "nobody"), KP_ERR_UNKNOWN_TOPIC_OR_PARTITION);
+    assert_int_equal(add_partition(w, &fd, &producer, "raw"), 0);
+    assert_int_equal(produce_one(w, &fd, "raw", -1, 9, &producer, false), 0);
+    assert_int_equal(end_txn(w, &fd, &producer, true), 0);
+    assert_int_equal(produce_one(w, &fd, "raw", -1, 9, &producer, false), KP_ERR_INVALID_TXN_STATE);
+    while ((error = end_txn(w, &fd, &producer, true)) == KP_ERR_CONCURRENT_TRANSACTIONS)
+        ;
+    assert_int_equal(error, 0); /* its retry, when it is complete */
+    assert_int_equal(end_txn(w, &fd, &producer, false), KP_ERR_INVALID_TXN_STATE);
+    /* The next instance fences this one. */
+    old = producer;
+    begin_producer(w, &fd, &producer);
+    assert_int_equal(producer.id, old.id);
+    assert_int_equal(producer.epoch, old.epoch + 1);
+    assert_int_equal(add_partition(w, &fd, &old, "raw"), KP_ERR_PRODUCER_FENCED);
+    assert_int_equal(produce_one(w, &fd, "raw", -1, 9, &old, false), KP_ERR_INVALID_PRODUCER_EPOCH);
+    assert_int_equal(end_txn(w, &fd, &old, true), KP_ERR_PRODUCER_FENCED);
+    close(fd);
+}
+
 static void test_mutations(void **state)
 {
     struct world *w = *state;
@@ -457,8 +646,8 @@ int main(void)
         cmocka_unit_test(test_api_versions),  cmocka_unit_test(test_api_versions_unknown),
         cmocka_unit_test(test_not_served),    cmocka_unit_test(test_bad_frames),
         cmocka_unit_test(test_pipelining),    cmocka_unit_test(test_slow_reader),
-        cmocka_unit_test(test_connect_flood), cmocka_unit_test(test_samples),
-        cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_connect_flood), cmocka_unit_test(test_produce_rules),
+        cmocka_unit_test(test_samples),       cmocka_unit_test(test_mutations),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

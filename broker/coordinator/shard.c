@@ -398,7 +398,10 @@ void bk_shards_stop(struct bk_shards *shards)
     for (int i = 1; i >= 0; i--) {
         io_timer_stop(shards->shard[i].timer);
         bk_shard_fail(&shards->shard[i]);
-        bk_shard_tell_ready(&shards->shard[i]);
+        /* While its topic is being made, `created` tells them: nobody stops with a change under
+         * way. */
+        if (!shards->shard[i].creating)
+            bk_shard_tell_ready(&shards->shard[i]);
     }
     io_timer_stop(shards->marker_timer);
 }
