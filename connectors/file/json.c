@@ -143,15 +143,61 @@ bool cn_json_read(struct cn_json *json, struct cn_text text, struct cn_value *re
     return false;
 }
 
+/* Length of the UTF-8 sequence at p (RFC 3629), or 0. */
+static size_t sequence(const uint8_t *p, size_t left)
+{
+    static const struct {
+        uint8_t from, to, second_from, second_to, len;
+    } rows[] = {{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+                {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3},
+                {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
+                {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (*p < rows[i].from || *p > rows[i].to)
+            continue;
+        if (left < rows[i].len || p[1] < rows[i].second_from || p[1] > rows[i].second_to)
+            return 0;
+        for (size_t j = 2; j < rows[i].len; j++)
+            if (p[j] < 0x80 || p[j] > 0xbf)
+                return 0;
+        return rows[i].len;
+    }
+    return 0;
+}
+
 static bool put_string(struct cn_text text, struct cn_buffer *out)
 {
-    json_t *string = json_stringn(text.ptr, text.len); /* NULL when it is not UTF-8 */
-    char *literal = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
-    if (literal)
-        cn_buffer_puts(out, literal);
-    free(literal);
-    json_decref(string);
-    return literal != NULL;
+    static const char digits[] = "0123456789abcdef", shorts[] = "btn?fr"; /* of 8 to 13 */
+    const uint8_t *p = (const uint8_t *)text.ptr, *end = p + text.len;
+    cn_buffer_reserve(out, text.len * 6 + 2);
+    char *at = out->data + out->len;
+    *at++ = '"';
+    while (p < end) {
+        if (*p >= 0x80) {
+            size_t n = sequence(p, (size_t)(end - p));
+            if (!n)
+                return false;
+            memcpy(at, p, n);
+            at += n;
+            p += n;
+        } else if (*p == '"' || *p == '\\') {
+            *at++ = '\\';
+            *at++ = (char)*p++;
+        } else if (*p >= 0x20) {
+            *at++ = (char)*p++;
+        } else if (*p >= 8 && *p <= 13 && *p != 11) {
+            *at++ = '\\';
+            *at++ = shorts[*p++ - 8];
+        } else {
+            memcpy(at, "\\u00", 4);
+            at[4] = digits[*p >> 4];
+            at[5] = digits[*p++ & 15];
+            at += 6;
+        }
+    }
+    *at++ = '"';
+    out->len = (size_t)(at - out->data);
+    return true;
 }
 
 static void put_base64(struct cn_text text, struct cn_buffer *out)

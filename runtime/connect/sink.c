@@ -24,12 +24,12 @@ enum {
     POLL_MS = 100,
     COMMIT_MS = 250,
     CALL_MS = 10000,
-    PARTITIONS_MAX = 10000,
+    TOPICS_WAIT_MS = 30000,
 };
 
 static const struct bs_event topic_missing = {
     "connect.topic_missing", BS_LOG_WARN,
-    "A sink's topic does not exist (yet); it is looked for again every second."};
+    "A sink's topic does not exist (yet); it is looked for again and again."};
 static const struct bs_event trouble = {"connect.consumer", BS_LOG_WARN,
                                         "What a sink's consumer reports; it goes on by itself."};
 
@@ -464,6 +464,29 @@ static int loop(struct side *side, struct bs_error *err)
 
 /* ---- life ---- */
 
+/* A subscription looks for missing topics only now and then, so a while is spent on looking before:
+ * at a first start the topic is made by its writer a moment later. */
+static bool wait_topics(struct side *side, const rd_kafka_topic_partition_list_t *list)
+{
+    int64_t until = rt_connector_now_ms() + TOPICS_WAIT_MS;
+    for (int i = 0; i < list->cnt;) {
+        const char *topic = list->elems[i].topic;
+        int partitions = 0;
+        if (*topic == '^' || rt_kafka_partitions(side->consumer, topic, &partitions, NULL) < 0 ||
+            partitions > 0 || rt_connector_now_ms() >= until) {
+            i++;
+            continue;
+        }
+        if (!side->missing_said)
+            bs_log(&topic_missing, "%s: topic %s does not exist", side->task->options.connector,
+                   topic);
+        side->missing_said = true;
+        if (rt_connector_task_wait(side->task, POLL_MS))
+            return false;
+    }
+    return true;
+}
+
 static int subscribe(struct side *side, struct bs_error *err)
 {
     const char *topics = rt_config_option(side->task->config, "topics");
@@ -483,6 +506,10 @@ static int subscribe(struct side *side, struct bs_error *err)
             rd_kafka_topic_partition_list_add(list, topic, RD_KAFKA_PARTITION_UA);
         bs_free(topic);
         at += len + (at[len] == ',');
+    }
+    if (!wait_topics(side, list)) {
+        rd_kafka_topic_partition_list_destroy(list);
+        return BS_ECANCELLED;
     }
     rd_kafka_resp_err_t code = rd_kafka_subscribe(side->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
@@ -592,9 +619,9 @@ static int open_side(struct side *side, struct bs_error *err)
     if (result == 0)
         result = open_plugin(side, err);
     if (result == 0)
-        result = open_consumer(side, err);
-    if (result == 0)
         task->options.report(task->options.ctx, task, RT_TASK_RUNNING, NULL);
+    if (result == 0)
+        result = open_consumer(side, err);
     return result;
 }
 

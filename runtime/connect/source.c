@@ -418,6 +418,12 @@ static int open_producer(struct side *side, struct bs_error *err)
     else
         result = rt_kafka_open(RD_KAFKA_PRODUCER, conf, &side->producer, err);
     bs_free(id);
+    if (result ==
+        0) { /* connected first, the coordinator is found at once, not at the next half second */
+        const struct rd_kafka_metadata *metadata = NULL;
+        if (!rd_kafka_metadata(side->producer, 0, NULL, &metadata, CALL_MS))
+            rd_kafka_metadata_destroy(metadata);
+    }
     for (unsigned tries = 0; result == 0; tries++) {
         rd_kafka_error_t *error = rd_kafka_init_transactions(side->producer, CALL_MS);
         if (!error)

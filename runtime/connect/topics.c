@@ -19,6 +19,10 @@ int rt_topics_make(rd_kafka_t *client, struct bs_error *err)
          */
         int result =
             rt_kafka_topic_make(client, topics[i].name, topics[i].partitions, -1, settings, err);
+        /* Known to the client, the first record need not wait for its next look at topics. */
+        int partitions = 0;
+        if (result == 0)
+            result = rt_kafka_partitions(client, topics[i].name, &partitions, err);
         if (result < 0)
             return result;
     }
