@@ -80,6 +80,17 @@ static void on_record(void *ctx, int64_t offset, int64_t timestamp_ms, struct bs
     pthread_mutex_unlock(&gate->progress);
 }
 
+static void on_end(void *ctx, int64_t next_offset)
+{
+    struct sr_gate *gate = ctx;
+    pthread_mutex_lock(&gate->progress);
+    if (gate->applied_offset < next_offset - 1) {
+        gate->applied_offset = next_offset - 1;
+        pthread_cond_broadcast(&gate->applied);
+    }
+    pthread_mutex_unlock(&gate->progress);
+}
+
 static void on_step(void *ctx, const char *step)
 {
     struct sr_gate *gate = ctx;
@@ -137,6 +148,7 @@ int sr_gate_open(const struct sr_settings *settings, struct sr_gate **ret, struc
         .ctx = gate,
         .on_record = on_record,
         .on_step = on_step,
+        .on_end = on_end,
         .on_failed = on_failed,
         .first_record = first_record,
     };
@@ -222,6 +234,21 @@ static struct timespec after(clockid_t clock, int64_t ms)
     return t;
 }
 
+static int wait_applied(struct sr_gate *gate, int64_t offset, struct bs_error *err)
+{
+    struct timespec until = after(CLOCK_MONOTONIC, gate->settings.timeout_ms);
+    int rc = 0;
+    pthread_mutex_lock(&gate->progress);
+    while (gate->applied_offset < offset && rc == 0)
+        rc = pthread_cond_timedwait(&gate->applied, &gate->progress, &until);
+    rc = gate->applied_offset < offset ? BS_ETIMEOUT : 0;
+    pthread_mutex_unlock(&gate->progress);
+    if (rc < 0)
+        return bs_error_set(err, rc, "offset %lld was not read in %lld ms", (long long)offset,
+                            (long long)gate->settings.timeout_ms);
+    return 0;
+}
+
 int sr_gate_enter(struct sr_gate *gate, struct bs_error *err)
 {
     struct timespec until = after(CLOCK_MONOTONIC, gate->settings.wait_ms);
@@ -247,21 +274,6 @@ int32_t sr_gate_next_id(struct sr_gate *gate)
     if (gate->next_id <= max)
         gate->next_id = max + 1;
     return gate->next_id++;
-}
-
-static int wait_applied(struct sr_gate *gate, int64_t offset, struct bs_error *err)
-{
-    struct timespec until = after(CLOCK_MONOTONIC, gate->settings.timeout_ms);
-    int rc = 0;
-    pthread_mutex_lock(&gate->progress);
-    while (gate->applied_offset < offset && rc == 0)
-        rc = pthread_cond_timedwait(&gate->applied, &gate->progress, &until);
-    rc = gate->applied_offset < offset ? BS_ETIMEOUT : 0;
-    pthread_mutex_unlock(&gate->progress);
-    if (rc < 0)
-        return bs_error_set(err, rc, "the write at offset %lld was not read back in %lld ms",
-                            (long long)offset, (long long)gate->settings.timeout_ms);
-    return 0;
 }
 
 int sr_gate_append(struct sr_gate *gate, const struct sr_record *records, size_t count,

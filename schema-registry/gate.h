@@ -21,7 +21,8 @@ const struct sr_settings *sr_gate_settings(const struct sr_gate *gate);
 const struct sr_store *sr_gate_read(struct sr_gate *gate);
 void sr_gate_done(struct sr_gate *gate); /* after every sr_gate_read, also a NULL one */
 
-/* One writer at a time. BS_EBUSY: not within leader.wait.ms; BS_ESTATE: not replayed yet. */
+/* One writer at a time, of this process; another process's records may come in between until the
+ * own ones are applied. BS_EBUSY: not within leader.wait.ms; BS_ESTATE: not replayed yet. */
 int sr_gate_enter(struct sr_gate *gate, struct bs_error *err);
 void sr_gate_leave(struct sr_gate *gate);
 /* The writer: an id that was never given; it is used up even if the write fails. */

@@ -117,9 +117,14 @@ static int open_client(struct sr_journal *j, rd_kafka_type_t type, rd_kafka_t **
                        struct bs_error *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    char text[256], timeout[32];
+    char text[256], timeout[32], socket[32];
+    int64_t socket_ms = j->options.timeout_ms;
     int rc = common_conf(&j->options, conf, err);
     snprintf(timeout, sizeof timeout, "%lld", (long long)j->options.timeout_ms);
+    socket_ms = socket_ms < 2000 ? 2000 : socket_ms > 60000 ? 60000 : socket_ms;
+    snprintf(socket, sizeof socket, "%lld", (long long)socket_ms);
+    if (rc == 0) /* or a question to a broker that is away lasts a minute */
+        rc = set(conf, "socket.timeout.ms", socket, err);
     if (rc == 0 && type == RD_KAFKA_PRODUCER) {
         rd_kafka_conf_set_dr_msg_cb(conf, delivered);
         if ((rc = set(conf, "enable.idempotence", "true", err)) == 0 &&
@@ -230,6 +235,7 @@ static void take_message(struct sr_journal *j, const rd_kafka_message_t *message
             bs_log(&replayed, "topic %s is read up to offset %lld", j->options.topic,
                    (long long)message->offset);
         j->at_end = true;
+        j->options.on_end(j->options.ctx, message->offset);
     } else if (message->err) {
         bs_log(&broker_error, "reading %s: %s", j->options.topic, rd_kafka_message_errstr(message));
     } else {

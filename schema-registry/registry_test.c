@@ -9,6 +9,7 @@
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -382,6 +383,75 @@ static void test_import(void **state)
            "{\"id\":41,\"version\":6,…");
 }
 
+static void *register_many(void *arg)
+{
+    struct rc_client *client = arg;
+    for (int i = 0; i < 20; i++) {
+        char body[200];
+        struct bs_buf out = BS_BUF_INIT;
+        struct bs_error err = {0};
+        int status;
+        snprintf(body, sizeof body,
+                 "{\"schema\":\"{\\\"type\\\":\\\"fixed\\\",\\\"name\\\":\\\"F%d_%d\\\","
+                 "\\\"size\\\":%d}\"}",
+                 client == t.client, i, i + 1);
+        if (rc_request(client, "POST", "/subjects/shared/versions", body, &out, &status, &err) < 0)
+            fail_msg("%s", err.text);
+        if (status != 200)
+            fail_msg("%d %s", status, bs_buf_text(&out));
+        bs_buf_deinit(&out);
+    }
+    return NULL;
+}
+
+/* Two registries on one topic, both writing: every id and every version number is given once. */
+static void test_two_registries(void **state)
+{
+    struct rc_client *first;
+    void *role;
+    struct bs_config *config;
+    struct bs_buf a = BS_BUF_INIT, b = BS_BUF_INIT;
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct sd_value versions;
+    static const char path[] = "/schemas?subjectPrefix=shared";
+    pthread_t thread;
+    int status;
+    (void)state;
+    expect("PUT", "/config", "{\"compatibility\":\"NONE\"}", 200, "…NONE");
+    first = t.client;
+    role = t.role;
+    config = t.config;
+    start();
+    pthread_create(&thread, NULL, register_many, first);
+    register_many(t.client);
+    pthread_join(thread, NULL);
+    for (int i = 0;; i++) { /* the last records may still be on their way to one of them */
+        bs_buf_reset(&a);
+        bs_buf_reset(&b);
+        assert_int_equal(rc_request(t.client, "GET", path, NULL, &a, &status, NULL), 0);
+        assert_int_equal(rc_request(first, "GET", path, NULL, &b, &status, NULL), 0);
+        assert_int_equal(sd_json_read(bs_buf_bytes(&a), &arena, &versions, NULL), 0);
+        if (versions.array.count == 40 && bs_bytes_equal(bs_buf_bytes(&a), bs_buf_bytes(&b)))
+            break;
+        if (i == 1000)
+            fail_msg("%zu versions\n%s\n%s", versions.array.count, bs_buf_text(&a),
+                     bs_buf_text(&b));
+        poll(NULL, 0, 10);
+    }
+    for (size_t i = 0; i < 40; i++)
+        for (size_t k = 0; k < i; k++)
+            assert_int_not_equal(
+                sd_value_get(&versions.array.items[i], bs_bytes_text("id"))->number,
+                sd_value_get(&versions.array.items[k], bs_bytes_text("id"))->number);
+    bs_buf_deinit(&a);
+    bs_buf_deinit(&b);
+    bs_arena_deinit(&arena);
+    stop();
+    t.client = first;
+    t.role = role;
+    t.config = config;
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -391,6 +461,7 @@ int main(void)
         ROW(test_compatibility),      ROW(test_config_and_mode),
         ROW(test_delete_and_restart), ROW(test_references),
         ROW(test_metadata),           ROW(test_import),
+        ROW(test_two_registries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,14 +2,18 @@
  *
  * A schema that the subject has is found without any lock but the reader's. Otherwise the request
  * becomes the one writer, looks again, checks the mode, the schema (strictly now) and the
- * compatibility, and appends one record; the answer is given when that record has been applied. If
- * another process won with the same id, its record was first and ours has no effect: then again
- * with the next id. */
+ * compatibility, and appends one record; the answer is given when that record has been applied.
+ *
+ * Several processes may write to one topic. Each has read to its end before it decides; when
+ * another one's record for the same id or version slips in between, it comes first and ours has no
+ * effect (subject.c): then its record is repaired and all is decided again. */
 #include "schema-registry/route.h"
 
+#include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { TRIES = 5 };
+enum { TRIES = 40, PAUSE_MS = 5 };
 
 static void put_registered(struct sr_call *call, const struct sr_version *version)
 {
@@ -122,6 +126,23 @@ static size_t add_tombstones(struct sr_call *call, int32_t id, struct sr_record 
     return count;
 }
 
+/* Ours came second: compaction must not keep it instead of the winner's. */
+static bool repair(struct sr_call *call, int number)
+{
+    const struct sr_version *winner =
+        sr_subject_version(sr_store_subject(call->store, call->subject), number, true);
+    struct sr_record record = {.kind = SR_RECORD_SCHEMA,
+                               .subject = call->subject,
+                               .version = number,
+                               .tombstone = winner == NULL};
+    if (winner) {
+        record.id = winner->entry->id;
+        record.deleted = winner->deleted;
+        sr_content_copy(&record.content, &winner->entry->content, call->request->arena);
+    }
+    return sr_append(call, &record, 1);
+}
+
 /* One try: true when the response is set. */
 static bool append_version(struct sr_call *call, const struct sr_input *input)
 {
@@ -151,41 +172,53 @@ static bool append_version(struct sr_call *call, const struct sr_input *input)
         sr_subject_version(sr_store_subject(call->store, call->subject), record.version, false);
     if (version == NULL || version->entry->id != record.id ||
         !sr_content_same_digest(&version->entry->content, &input->content))
-        return false;
+        return !repair(call, record.version);
     put_registered(call, version);
     return true;
 }
 
-static void register_new(struct sr_call *call, struct sr_input *input)
+/* One try, decided on what is in the topic now: true when the response is set. */
+static bool try_register(struct sr_call *call, struct sr_input input)
 {
     const struct sr_version *known;
     struct bs_error err = {0};
     struct sd_schema *schema = NULL;
     const char **messages;
     size_t count;
-    bool answered = false;
+    bool answered = true;
     if (!check_writable(call))
-        return;
-    inherit(call, input);
-    if (sr_input_parse(call, input, true, &schema, &err) < 0) {
+        return true;
+    inherit(call, &input);
+    if (sr_input_parse(call, &input, true, &schema, &err) < 0) {
         sr_fail(call, 42201, "Invalid schema %.*s, details: %s",
-                (int)(input->content.text.len > 2000 ? 2000 : input->content.text.len),
-                (const char *)input->content.text.ptr, err.text);
-        return;
+                (int)(input.content.text.len > 2000 ? 2000 : input.content.text.len),
+                (const char *)input.content.text.ptr, err.text);
+        return true;
     }
-    known = sr_subject_find(sr_store_subject(call->store, call->subject), &input->content, false);
-    if (known) {
+    known = sr_subject_find(sr_store_subject(call->store, call->subject), &input.content, false);
+    if (known)
         put_registered(call, known);
-    } else if (check_version(call, input)) {
-        if (!sr_flag(call, "force") && !sr_compatible(call, input, schema, NULL, &messages, &count))
+    else if (check_version(call, &input)) {
+        if (!sr_flag(call, "force") &&
+            !sr_compatible(call, &input, schema, NULL, &messages, &count))
             fail_incompatible(call, messages, count);
         else
-            for (int i = 0; i < TRIES && !answered; i++)
-                answered = append_version(call, input);
-        if (!answered && call->response->status == 0)
-            sr_fail(call, 50001, "Another process writes to the topic at the same time");
+            answered = append_version(call, &input);
     }
     sd_schema_unref(schema);
+    return answered;
+}
+
+static void register_new(struct sr_call *call, const struct sr_input *input)
+{
+    for (int i = 0; i < TRIES; i++) {
+        if (try_register(call, *input))
+            return;
+        /* Two that lose to each other again and again part by pauses of different length. */
+        poll(NULL, 0, (int)((unsigned)getpid() * 2654435761u >> 16) % (PAUSE_MS * (i + 1)));
+    }
+    sr_fail(call, 50001, "Other processes write versions of subject %s at the same time",
+            call->subject);
 }
 
 /* IMPORT: a schema comes with its id from another registry; nothing is checked but the id. */
@@ -207,7 +240,9 @@ static void import_version(struct sr_call *call, struct sr_input *input)
         return;
     }
     sd_schema_unref(schema);
-    if (entry && !sr_content_same_digest(&entry->content, &input->content)) {
+    version = sr_subject_version(subject, input->version, false);
+    if ((entry && !sr_content_same_digest(&entry->content, &input->content)) ||
+        (input->version > 0 && version && version->entry->id != input->id)) {
         sr_fail(call, 42205, "Overwrite new schema with id %d in context . is not permitted.",
                 input->id);
         return;

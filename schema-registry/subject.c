@@ -1,8 +1,10 @@
 /* Subjects: see subject.h.
  *
  * Invariants: an entry has at least one version that uses it; ids and digests of entries are
- * unique; max_id never goes down. A SCHEMA record whose id stands for other content is dropped: the
- * first one in the topic wins, everywhere alike. */
+ * unique; max_id never goes down. A SCHEMA record whose id stands for other content, or whose
+ * version is live with another id, is dropped: the first one in the topic wins, in every process
+ * alike. Its writer sees that, writes the winner's record once more (compaction would keep only the
+ * last of a key) and tries again. */
 #include "schema-registry/subject.h"
 
 #include "lib/base/mem.h"
@@ -345,11 +347,17 @@ static int apply_schema(struct sr_store *store, const struct sr_record *record,
                         struct bs_error *err)
 {
     struct sr_subject *subject;
+    const struct sr_version *old;
     struct sr_entry *entry;
     bool there;
     size_t at;
     if (record->id > store->max_id)
         store->max_id = record->id;
+    subject = (struct sr_subject *)sr_store_subject(store, record->subject);
+    old = sr_subject_version(subject, record->version, false);
+    if (old && old->entry->id != record->id)
+        return bs_error_set(err, BS_ECONFLICT, "version %d of subject %s has id %d already, not %d",
+                            record->version, record->subject, (int)old->entry->id, (int)record->id);
     entry = entry_get(store, record);
     if (entry == NULL)
         return bs_error_set(err, BS_ECONFLICT,
