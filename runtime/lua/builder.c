@@ -110,6 +110,7 @@ static void read_serdes(lua_State *L, struct rt_graph *graph, int index, struct 
     node->key.type = (enum rt_type)find_word(L, index, "key_type", types, RT_TYPE_STRING);
     node->value.type = (enum rt_type)find_word(L, index, "value_type", types, RT_TYPE_JSON);
     node->key.schema_file = text_field(L, graph, index, "key_schema");
+    node->value.base64 = node->key.base64 = flag_field(L, index, "base64");
     node->value.schema_file = text_field(L, graph, index, "schema");
 }
 

@@ -449,7 +449,7 @@ function Stream:repartition(options)
 end
 
 local to_options = { key = "string", value = "string", schema = "string", key_schema = "string",
-  partition = "function", headers = "function" }
+  partition = "function", headers = "function", base64 = "boolean" }
 
 function Stream:to(topic, options)
   check_handle("to", self, "stream", "a stream")
@@ -464,7 +464,7 @@ function Stream:to(topic, options)
     fail("to: Avro with a function for the topic is not there yet", "split into streams with fixed topics")
   end
   node.schema, node.key_schema = options.schema, options.key_schema
-  node.fn2, node.fn3 = options.partition, options.headers
+  node.fn2, node.fn3, node.base64 = options.partition, options.headers, options.base64
   add(node, node.fn)
 end
 

@@ -149,11 +149,58 @@ static int check_sources(const struct rt_graph *graph, struct bs_error *err)
     return 0;
 }
 
+static bool is_table(const struct rt_node *node)
+{
+    return node->op == RT_OP_TABLE || node->op == RT_OP_TABLE_FILTER ||
+           node->op == RT_OP_TABLE_MAP_VALUES || node->op == RT_OP_AGGREGATE ||
+           node->op == RT_OP_TABLE_AGGREGATE;
+}
+
+/* The file could have changed its handles behind weir.lua's back; what follows relies on this. */
+static bool well_built(const struct rt_node *node)
+{
+    bool table_op = node->op == RT_OP_TABLE_FILTER || node->op == RT_OP_TABLE_MAP_VALUES ||
+                    node->op == RT_OP_TO_STREAM || node->op == RT_OP_TABLE_GROUP;
+    if (node->op == RT_OP_SOURCE || node->op == RT_OP_GLOBAL)
+        return node->parent_count == 0 &&
+               (node->internal ? node->name != NULL : node->topic_count > 0);
+    if (node->op == RT_OP_JOIN)
+        return node->parent_count == 2 &&
+               (node->global ? node->parents[1]->op == RT_OP_GLOBAL : is_table(node->parents[1]));
+    if (node->op == RT_OP_MERGE)
+        return node->parent_count >= 1;
+    if (node->parent_count != 1 || is_table(node->parents[0]) != table_op)
+        return false;
+    if (node->windowed && node->size_ms / node->advance_ms > 100000)
+        return false;
+    return node->name || (node->op != RT_OP_REPARTITION && node->op != RT_OP_TABLE_GROUP &&
+                          node->op != RT_OP_AGGREGATE && node->op != RT_OP_TABLE_AGGREGATE &&
+                          node->op != RT_OP_TABLE);
+}
+
+static int check_shape(const struct rt_graph *graph, struct bs_error *err)
+{
+    for (size_t i = 0; i < graph->node_count; i++) {
+        const struct rt_node *node = &graph->nodes[i];
+        if (!well_built(node) || (node->op == RT_OP_SPLIT && node->child_count > 1000))
+            return bs_error_set(err, BS_EINVAL, "%s: %s: this operator cannot be built so",
+                                node->where, node->kind);
+        for (size_t j = 0; j < i && node->stored; j++)
+            if (graph->nodes[j].stored && strcmp(graph->nodes[j].name, node->name) == 0)
+                return bs_error_set(err, BS_EINVAL, "%s: %s: the name '%s' is taken", node->where,
+                                    node->kind, node->name);
+    }
+    return 0;
+}
+
 int rt_graph_finish(struct rt_graph *graph, const char *app_id, size_t *ret_subtopologies,
                     struct bs_error *err)
 {
     for (size_t i = 0; i < graph->node_count; i++) {
         struct rt_node *node = &graph->nodes[i];
+        if (!well_built(node))
+            return bs_error_set(err, BS_EINVAL, "%s: %s: this operator cannot be built so",
+                                node->where, node->kind);
         if (!node->internal && node->op != RT_OP_REPARTITION && node->op != RT_OP_TABLE_GROUP)
             continue;
         node->topic = bs_arena_printf(&graph->arena, "%s-%s-repartition", app_id, node->name);
@@ -174,6 +221,9 @@ int rt_graph_finish(struct rt_graph *graph, const char *app_id, size_t *ret_subt
         return rc;
     link_children(graph);
     derive_stores(graph);
+    rc = check_shape(graph, err);
+    if (rc)
+        return rc;
     *ret_subtopologies = cut(graph);
     return 0;
 }

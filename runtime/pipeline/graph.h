@@ -46,6 +46,7 @@ enum rt_type {
 struct rt_serde {
     enum rt_type type;
     const char *schema_file;    /* as the user gave it, or NULL */
+    bool base64;                /* JSON: bytes and what is no UTF-8 are written base64 */
     const struct rt_avro *avro; /* resolved: with a schema file, and for fixed sinks */
 };
 

@@ -142,7 +142,7 @@ static int encode_plain(const struct rt_serde *serde, const char *what,
         break;
     }
     int rc = rt_datum_value(datum, arena, &value, err);
-    return rc ? rc : sd_json_write(&value, false, out, err);
+    return rc ? rc : sd_json_write(&value, serde->base64, out, err);
 }
 
 int rt_serde_encode(const struct rt_serde *serde, const char *what, const struct rt_datum *datum,

@@ -181,6 +181,32 @@ static void test_file_in_an_endless_loop(void **state)
     stop(driver);
 }
 
+static void test_meddled_handles(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "s.node.parents = { 1, 1 }", "s.node.parents = {}",     "s.node.parents = { 99 }",
+        "s.node.op = 'join'",        "s.node.op = 'aggregate'", "s.node.op = 'nothing'",
+        "s.node.op = 'table_group'", "s.node.fn = 3",           "s.node.kind = {}",
+        "s.node.op = 'split'",       "s.node.topics = { {} }",  "s.node.parents = 7",
+        "s.node.op = 'repartition'", "s.node.op = 'global'",    "s.node.where = nil",
+        "s.node.op = 'table'",       "s.node.op = 'to_stream'", "s.node.window = { size = 1 }",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct bs_error err = {0};
+        char *text = bs_asprintf("local weir = require 'weir'\n"
+                                 "local s = weir.stream('in', { value = 'string' })"
+                                 ":map_values(function(v) return v end)\n"
+                                 "s:to('out', { value = 'string' })\n%s\n",
+                                 texts[i]);
+        struct rt_driver *driver = start(text);
+        if (rt_driver_load(driver, &err) == 0)
+            pipe_text(driver, "x", &err); /* well or not: no harm */
+        stop(driver);
+        bs_free(text);
+    }
+}
+
 static void test_bytecode_is_refused(void **state)
 {
     (void)state;
@@ -215,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_attacks),
         cmocka_unit_test(test_file_in_an_endless_loop),
+        cmocka_unit_test(test_meddled_handles),
         cmocka_unit_test(test_bytecode_is_refused),
         cmocka_unit_test(test_pairs_has_one_order),
     };

@@ -4,6 +4,9 @@ local weir = require "weir"
 local json = weir.stream("json", { value = "json" })
 json:to("json-out", { value = "json" })
 json:map_values(function(v) return weir.with(v, { added = 1, big = weir.null }) end):to("json-with", { value = "json" })
+orders_raw = weir.stream("raw", { value = "bytes" })
+orders_raw:to("raw-json", { value = "json", base64 = true })
+orders_raw:to("raw-bytes", { value = "bytes" })
 json:map_values(function(v)
   local names = {}
   for name in pairs(v) do names[#names + 1] = name end

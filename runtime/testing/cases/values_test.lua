@@ -78,6 +78,12 @@ t.describe("an Avro int refuses 1.5 with the field's path", "values.lua", functi
   t.ok(message:find("record orders[0]@0, key 12", 1, true), message)
 end)
 
+t.describe("bytes", "values.lua", function(p)
+  p:pipe("raw", nil, "\0\255")
+  t.equal(p:read("raw-json").value, "AP8=")
+  t.equal(p:read("raw-bytes").value, "\0\255")
+end)
+
 t.describe("flat_map, topics by function, headers, partitions", "values.lua", function(p)
   p:pipe("pairs", "k", "v", { timestamp = 3, headers = { old = "1" } })
   local keyed, unkeyed = p:read_all("keyed"), p:read_all("unkeyed")
