@@ -15,70 +15,6 @@
 enum { FRESH_MEMBER_WAIT_MS = 300000 };
 enum { PENDING_MAX = 1000 };
 
-static void try_complete(struct bk_groups *groups, struct bk_group *group, struct bk_time now,
-                         struct bk_effects *fx);
-static void complete_join(struct bk_groups *groups, struct bk_group *group, struct bk_time now,
-                          struct bk_effects *fx);
-
-static int64_t rebalance_timeout_ms(const struct bk_group *group)
-{
-    const struct bk_member *member;
-    int64_t most = 0;
-    DL_FOREACH (group->members, member)
-        if (member->rebalance_timeout_ms > most)
-            most = member->rebalance_timeout_ms;
-    return most;
-}
-
-static bool is_leader(const struct bk_group *group, const struct bk_member *member)
-{
-    return group->leader.ptr && bs_bytes_equal(group->leader, member->id);
-}
-
-static bool supported_by_all(const struct bk_group *group, struct bs_bytes protocol)
-{
-    const struct bk_member *member;
-    DL_FOREACH (group->members, member) {
-        size_t i = 0;
-        while (i < member->protocol_count && !bs_bytes_equal(member->protocols[i].name, protocol))
-            i++;
-        if (i == member->protocol_count)
-            return false;
-    }
-    return true;
-}
-
-/* Each member votes for the first of its protocols that all support; most votes win, and among
- * equals the one that an earlier member named. */
-static struct bs_bytes select_protocol(const struct bk_group *group)
-{
-    const struct bk_member *voter, *other;
-    struct bs_bytes best = {0};
-    size_t best_votes = 0;
-    DL_FOREACH (group->members, voter) {
-        struct bs_bytes vote = {0};
-        size_t votes = 0;
-        for (size_t i = 0; i < voter->protocol_count && !vote.ptr; i++)
-            if (supported_by_all(group, voter->protocols[i].name))
-                vote = voter->protocols[i].name;
-        if (!vote.ptr)
-            continue;
-        DL_FOREACH (group->members, other) {
-            for (size_t i = 0; i < other->protocol_count; i++) {
-                if (!supported_by_all(group, other->protocols[i].name))
-                    continue;
-                votes += bs_bytes_equal(other->protocols[i].name, vote);
-                break;
-            }
-        }
-        if (votes > best_votes) {
-            best = vote;
-            best_votes = votes;
-        }
-    }
-    return best;
-}
-
 static bool same_protocols(const struct bk_member *member, const struct bk_protocol *protocols,
                            size_t count)
 {
@@ -91,218 +27,6 @@ static bool same_protocols(const struct bk_member *member, const struct bk_proto
     return true;
 }
 
-/* --- answers --- */
-
-static void fill_members(const struct bk_group *group, struct bk_join_reply *reply,
-                         struct bk_effects *fx)
-{
-    const struct bk_member *member;
-    size_t i = 0;
-    reply->members = bs_arena_array(&fx->arena, group->member_count, sizeof *reply->members);
-    reply->member_count = group->member_count;
-    DL_FOREACH (group->members, member) {
-        reply->members[i].id = bk_effects_dup(fx, member->id);
-        reply->members[i].instance_id = bk_effects_dup(fx, member->instance_id);
-        reply->members[i].metadata =
-            bk_effects_dup(fx, bk_member_metadata(member, group->protocol));
-        i++;
-    }
-}
-
-static struct bk_join_reply *answer_join(const struct bk_group *group, struct bs_bytes member_id,
-                                         void *call, struct bk_effects *fx)
-{
-    struct bk_join_reply *reply = bk_effects_join(fx, call, 0);
-    reply->generation = group->generation;
-    reply->protocol_type = bk_effects_dup(fx, group->protocol_type);
-    reply->protocol = bk_effects_dup(fx, group->protocol);
-    reply->leader = bk_effects_dup(fx, group->leader.ptr ? group->leader : bs_bytes("", 0));
-    reply->member_id = bk_effects_dup(fx, member_id);
-    if (group->leader.ptr && bs_bytes_equal(group->leader, member_id))
-        fill_members(group, reply, fx);
-    return reply;
-}
-
-static void refuse_join(struct bk_effects *fx, void *call, struct bs_bytes member_id, int16_t error)
-{
-    struct bk_join_reply *reply = bk_effects_join(fx, call, error);
-    reply->member_id = bk_effects_dup(fx, member_id.ptr ? member_id : bs_bytes("", 0));
-    reply->leader = bs_bytes("", 0);
-}
-
-static void answer_sync(const struct bk_group *group, const struct bk_member *member, void *call,
-                        struct bk_effects *fx)
-{
-    struct bk_sync_reply *reply = bk_effects_sync(fx, call, 0);
-    reply->protocol_type = bk_effects_dup(fx, group->protocol_type);
-    reply->protocol = bk_effects_dup(fx, group->protocol);
-    reply->assignment =
-        bk_effects_dup(fx, member->assignment.ptr ? member->assignment : bs_bytes("", 0));
-}
-
-static void park_join(struct bk_group *group, struct bk_member *member, void *call,
-                      struct bk_effects *fx)
-{
-    if (member->join_call)
-        refuse_join(fx, member->join_call, member->id, KP_ERR_REBALANCE_IN_PROGRESS);
-    else
-        group->parked_join_count++;
-    member->join_call = call;
-}
-
-static void *unpark_join(struct bk_group *group, struct bk_member *member)
-{
-    void *call = member->join_call;
-    if (call)
-        group->parked_join_count--;
-    member->join_call = NULL;
-    return call;
-}
-
-/* Parked calls of a member that goes, or of one that was replaced. */
-static void end_calls(struct bk_group *group, struct bk_member *member, int16_t error,
-                      struct bk_effects *fx)
-{
-    void *join = unpark_join(group, member);
-    if (join)
-        refuse_join(fx, join, member->id, error);
-    if (member->sync_call)
-        bk_effects_sync(fx, member->sync_call, error);
-    member->sync_call = NULL;
-}
-
-/* --- the rebalance --- */
-
-static void prepare_rebalance(struct bk_groups *groups, struct bk_group *group, struct bk_time now,
-                              struct bk_effects *fx)
-{
-    struct bk_member *member;
-    int64_t timeout_ms = rebalance_timeout_ms(group);
-    if (group->state == BK_GROUP_COMPLETING) {
-        DL_FOREACH (group->members, member) {
-            bk_disown(&member->assignment);
-            if (member->sync_call) {
-                bk_effects_sync(fx, member->sync_call, KP_ERR_REBALANCE_IN_PROGRESS);
-                member->sync_call = NULL;
-                bk_member_touch(groups, member, now);
-            }
-        }
-    }
-    group->initial = group->state == BK_GROUP_EMPTY && groups->config.initial_delay_ms > 0;
-    group->grew = false;
-    group->sync_deadline_ms = INT64_MAX;
-    bk_group_enter(group, BK_GROUP_PREPARING, now);
-    if (group->initial && timeout_ms > 0) {
-        int64_t delay_ms = groups->config.initial_delay_ms;
-        delay_ms = delay_ms < timeout_ms ? delay_ms : timeout_ms;
-        group->initial_left_ms = timeout_ms - delay_ms;
-        group->rebalance_deadline_ms = now.mono_ms + delay_ms;
-    } else {
-        group->initial = false;
-        group->rebalance_deadline_ms = now.mono_ms + timeout_ms;
-    }
-    bk_groups_wake_at(groups, group->rebalance_deadline_ms);
-    try_complete(groups, group, now, fx);
-}
-
-static void try_complete(struct bk_groups *groups, struct bk_group *group, struct bk_time now,
-                         struct bk_effects *fx)
-{
-    if (group->state == BK_GROUP_PREPARING && !group->initial && !group->pending &&
-        group->parked_join_count == group->member_count)
-        complete_join(groups, group, now, fx);
-}
-
-/* The time of the first rebalance is up: later newcomers prolong it, within the time-out. */
-static void initial_due(struct bk_groups *groups, struct bk_group *group, struct bk_time now,
-                        struct bk_effects *fx)
-{
-    if (group->grew && group->initial_left_ms > 0) {
-        int64_t delay_ms = groups->config.initial_delay_ms;
-        delay_ms = delay_ms < group->initial_left_ms ? delay_ms : group->initial_left_ms;
-        group->initial_left_ms -= delay_ms;
-        group->grew = false;
-        group->rebalance_deadline_ms = now.mono_ms + delay_ms;
-        return;
-    }
-    complete_join(groups, group, now, fx);
-}
-
-static void become_empty(struct bk_group *group, struct bk_time now, struct bk_effects *fx)
-{
-    group->generation++;
-    bk_disown(&group->protocol);
-    bk_disown(&group->leader);
-    group->rebalance_deadline_ms = group->sync_deadline_ms = INT64_MAX;
-    group->initial = false;
-    bk_group_enter(group, BK_GROUP_EMPTY, now);
-    bk_group_write(group, now, fx);
-}
-
-/* False: nobody who joined can lead. */
-static bool elect_leader(struct bk_group *group)
-{
-    const struct bk_member *member;
-    struct bk_member *leader = group->leader.ptr ? bk_member_find(group, group->leader) : NULL;
-    if (leader && leader->join_call)
-        return true;
-    DL_FOREACH (group->members, member) {
-        if (member->join_call) {
-            bk_replace(&group->leader, member->id);
-            return true;
-        }
-    }
-    return false;
-}
-
-static void complete_join(struct bk_groups *groups, struct bk_group *group, struct bk_time now,
-                          struct bk_effects *fx)
-{
-    struct bk_member *member, *next;
-    DL_FOREACH_SAFE (group->members, member, next)
-        if (!member->join_call && !member->instance_id.ptr)
-            bk_member_remove(group, member);
-    if (!group->members) {
-        become_empty(group, now, fx);
-        return;
-    }
-    if (!elect_leader(group)) {
-        /* Only static members that are away: wait for them, or for the end of their sessions. */
-        group->initial = false;
-        group->rebalance_deadline_ms = now.mono_ms + rebalance_timeout_ms(group);
-        bk_groups_wake_at(groups, group->rebalance_deadline_ms);
-        return;
-    }
-    group->generation++;
-    group->initial = false;
-    group->rebalance_deadline_ms = INT64_MAX;
-    bk_replace(&group->protocol, select_protocol(group));
-    bk_group_enter(group, BK_GROUP_COMPLETING, now);
-    group->sync_deadline_ms = now.mono_ms + rebalance_timeout_ms(group);
-    bk_groups_wake_at(groups, group->sync_deadline_ms);
-    DL_FOREACH (group->members, member) {
-        void *call = unpark_join(group, member);
-        member->fresh = false;
-        member->synced = false;
-        if (call) {
-            answer_join(group, member->id, call, fx);
-            bk_member_touch(groups, member, now);
-        }
-    }
-}
-
-/* A member goes; the group does what follows from it. */
-static void remove_member(struct bk_groups *groups, struct bk_group *group,
-                          struct bk_member *member, struct bk_time now, struct bk_effects *fx)
-{
-    end_calls(group, member, KP_ERR_UNKNOWN_MEMBER_ID, fx);
-    bk_member_remove(group, member);
-    if (group->state == BK_GROUP_STABLE || group->state == BK_GROUP_COMPLETING)
-        prepare_rebalance(groups, group, now, fx);
-    else
-        try_complete(groups, group, now, fx);
-}
-
 /* --- join --- */
 
 static void update_member(struct bk_group *group, struct bk_member *member,
@@ -313,7 +37,7 @@ static void update_member(struct bk_group *group, struct bk_member *member,
     member->session_timeout_ms = request->session_timeout_ms;
     bk_replace(&member->client_id, request->client_id);
     bk_replace(&member->client_host, request->client_host);
-    park_join(group, member, request->call, fx);
+    bk_group_park_join(group, member, request->call, fx);
 }
 
 static void rejoin(struct bk_groups *groups, struct bk_group *group, struct bk_member *member,
@@ -321,9 +45,9 @@ static void rejoin(struct bk_groups *groups, struct bk_group *group, struct bk_m
 {
     update_member(group, member, request, fx);
     if (group->state == BK_GROUP_PREPARING)
-        try_complete(groups, group, now, fx);
+        bk_group_try_complete(groups, group, now, fx);
     else
-        prepare_rebalance(groups, group, now, fx);
+        bk_group_prepare(groups, group, now, fx);
 }
 
 static void add_member(struct bk_groups *groups, struct bk_group *group, struct bs_bytes id,
@@ -359,7 +83,7 @@ static bool compatible(const struct bk_group *group, const struct bk_join_reques
     if (!bs_bytes_equal(group->protocol_type, request->protocol_type))
         return false;
     for (size_t i = 0; i < request->protocol_count; i++)
-        if (supported_by_all(group, request->protocols[i].name))
+        if (bk_group_all_support(group, request->protocols[i].name))
             return true;
     return false;
 }
@@ -387,24 +111,25 @@ static void replace_static(struct bk_groups *groups, struct bk_group *group,
                            const struct bk_join_request *request, struct bk_time now,
                            struct bk_effects *fx)
 {
-    bool was_leader = is_leader(group, member);
+    bool was_leader = bk_group_is_leader(group, member);
     struct bs_bytes old_leader =
         bk_effects_dup(fx, group->leader.ptr ? group->leader : bs_bytes("", 0));
-    end_calls(group, member, KP_ERR_FENCED_INSTANCE_ID, fx);
+    bk_group_end_calls(group, member, KP_ERR_FENCED_INSTANCE_ID, fx);
     if (was_leader)
         bk_replace(&group->leader, new_id);
     bk_replace(&member->id, new_id);
     update_member(group, member, request, fx);
     if (group->state == BK_GROUP_PREPARING) {
-        try_complete(groups, group, now, fx);
+        bk_group_try_complete(groups, group, now, fx);
         return;
     }
     if (group->state != BK_GROUP_STABLE ||
-        !bs_bytes_equal(select_protocol(group), group->protocol)) {
-        prepare_rebalance(groups, group, now, fx);
+        !bs_bytes_equal(bk_group_select_protocol(group), group->protocol)) {
+        bk_group_prepare(groups, group, now, fx);
         return;
     }
-    struct bk_join_reply *reply = answer_join(group, member->id, unpark_join(group, member), fx);
+    struct bk_join_reply *reply =
+        bk_group_answer_join(group, member->id, bk_group_unpark_join(group, member), fx);
     if (request->may_skip) {
         reply->skip_assignment = was_leader;
     } else if (was_leader) {
@@ -437,14 +162,14 @@ static void join_unknown(struct bk_groups *groups, struct bk_group *group,
         replace_static(groups, group, known, id, request, now, fx);
     } else if (request->require_member_id && !request->instance_id.ptr &&
                pending_count(group) >= PENDING_MAX) {
-        refuse_join(fx, request->call, bs_bytes("", 0), KP_ERR_GROUP_MAX_SIZE_REACHED);
+        bk_refuse_join(fx, request->call, bs_bytes("", 0), KP_ERR_GROUP_MAX_SIZE_REACHED);
     } else if (request->require_member_id && !request->instance_id.ptr) {
         struct bk_pending_member *pending = bs_new(struct bk_pending_member);
         pending->id = bk_own(id);
         pending->deadline_ms = now.mono_ms + request->session_timeout_ms;
         LL_PREPEND(group->pending, pending);
         bk_groups_wake_at(groups, pending->deadline_ms);
-        refuse_join(fx, request->call, id, KP_ERR_MEMBER_ID_REQUIRED);
+        bk_refuse_join(fx, request->call, id, KP_ERR_MEMBER_ID_REQUIRED);
     } else {
         add_member(groups, group, id, request, now, fx);
     }
@@ -469,13 +194,14 @@ static void join_known(struct bk_groups *groups, struct bk_group *group, struct 
                        struct bk_effects *fx)
 {
     bool same = same_protocols(member, request->protocols, request->protocol_count);
-    bool answer_now = (group->state == BK_GROUP_COMPLETING && same) ||
-                      (group->state == BK_GROUP_STABLE && same && !is_leader(group, member));
+    bool answer_now =
+        (group->state == BK_GROUP_COMPLETING && same) ||
+        (group->state == BK_GROUP_STABLE && same && !bk_group_is_leader(group, member));
     if (group->state == BK_GROUP_EMPTY) {
-        refuse_join(fx, request->call, request->member_id, KP_ERR_UNKNOWN_MEMBER_ID);
+        bk_refuse_join(fx, request->call, request->member_id, KP_ERR_UNKNOWN_MEMBER_ID);
     } else if (answer_now) {
         /* The answer to its join was lost, or it asks again out of caution: nothing changes. */
-        answer_join(group, member->id, request->call, fx);
+        bk_group_answer_join(group, member->id, request->call, fx);
         bk_member_touch(groups, member, now);
     } else {
         rejoin(groups, group, member, request, now, fx);
@@ -525,9 +251,9 @@ void bk_groups_join(struct bk_groups *groups, const struct bk_join_request *requ
     if (!error && !compatible(group, request))
         error = KP_ERR_INCONSISTENT_GROUP_PROTOCOL;
     if (error) {
-        refuse_join(fx, request->call, request->member_id, error);
+        bk_refuse_join(fx, request->call, request->member_id, error);
         if (group && was_pending)
-            try_complete(groups, group, now, fx);
+            bk_group_try_complete(groups, group, now, fx);
     } else if (unknown) {
         join_unknown(groups, group, request, now, fx);
     } else if (was_pending) {
@@ -593,14 +319,14 @@ void bk_groups_sync(struct bk_groups *groups, const struct bk_sync_request *requ
     }
     member->synced = true;
     if (group->state == BK_GROUP_STABLE) {
-        answer_sync(group, member, request->call, fx);
+        bk_group_answer_sync(group, member, request->call, fx);
         bk_member_touch(groups, member, now);
         return;
     }
     if (member->sync_call)
         bk_effects_sync(fx, member->sync_call, KP_ERR_REBALANCE_IN_PROGRESS);
     member->sync_call = request->call;
-    if (!is_leader(group, member))
+    if (!bk_group_is_leader(group, member))
         return;
     take_assignments(group, request);
     bk_group_enter(group, BK_GROUP_STABLE, now);
@@ -608,7 +334,7 @@ void bk_groups_sync(struct bk_groups *groups, const struct bk_sync_request *requ
     DL_FOREACH (group->members, member) {
         if (!member->sync_call)
             continue;
-        answer_sync(group, member, member->sync_call, fx);
+        bk_group_answer_sync(group, member, member->sync_call, fx);
         member->sync_call = NULL;
         bk_member_touch(groups, member, now);
     }
@@ -647,13 +373,13 @@ static int16_t leave_one(struct bk_groups *groups, struct bk_group *group,
         error = member ? 0 : KP_ERR_UNKNOWN_MEMBER_ID;
     } else {
         if (!leaver->instance_id.ptr && take_pending(group, leaver->member_id)) {
-            try_complete(groups, group, now, fx);
+            bk_group_try_complete(groups, group, now, fx);
             return 0;
         }
         error = bk_group_check_member(group, leaver->member_id, leaver->instance_id, &member);
     }
     if (!error)
-        remove_member(groups, group, member, now, fx);
+        bk_group_drop_member(groups, group, member, now, fx);
     return error;
 }
 
@@ -688,7 +414,7 @@ static void expire_pending(struct bk_groups *groups, struct bk_group *group, str
         any = true;
     }
     if (any)
-        try_complete(groups, group, now, fx);
+        bk_group_try_complete(groups, group, now, fx);
 }
 
 /* A member whose join or sync is parked cannot send heartbeats, so its session stands still;
@@ -712,7 +438,7 @@ static void expire_members(struct bk_groups *groups, struct bk_group *group, str
             if (!session_over(member, now) && !(unsynced_go && !member->synced))
                 continue;
             /* What follows from it may remove others: begin again. */
-            remove_member(groups, group, member, now, fx);
+            bk_group_drop_member(groups, group, member, now, fx);
             again = true;
             unsynced_go = unsynced_go && group->state != BK_GROUP_PREPARING;
             break;
@@ -740,10 +466,7 @@ int64_t bk_groups_tick(struct bk_groups *groups, struct bk_time now, struct bk_e
     HASH_ITER (hh, groups->by_id, group, next) {
         expire_pending(groups, group, now, fx);
         if (group->state == BK_GROUP_PREPARING && group->rebalance_deadline_ms <= now.mono_ms) {
-            if (group->initial)
-                initial_due(groups, group, now, fx);
-            else
-                complete_join(groups, group, now, fx);
+            bk_group_rebalance_due(groups, group, now, fx);
         }
         expire_members(groups, group, now, fx);
         note_deadlines(groups, group);

@@ -101,6 +101,29 @@ bool bk_group_subscribes(const struct bk_group *group, struct bs_bytes topic);
 int16_t bk_group_check_member(struct bk_group *group, struct bs_bytes member_id,
                               struct bs_bytes instance_id, struct bk_member **ret_member);
 
+/* A round of rebalancing (rebalance.c). */
+bool bk_group_is_leader(const struct bk_group *group, const struct bk_member *member);
+bool bk_group_all_support(const struct bk_group *group, struct bs_bytes protocol);
+void bk_group_answer_sync(const struct bk_group *group, const struct bk_member *member, void *call,
+                          struct bk_effects *fx);
+void bk_refuse_join(struct bk_effects *fx, void *call, struct bs_bytes member_id, int16_t error);
+void bk_group_park_join(struct bk_group *group, struct bk_member *member, void *call,
+                        struct bk_effects *fx);
+void bk_group_end_calls(struct bk_group *group, struct bk_member *member, int16_t error,
+                        struct bk_effects *fx);
+void bk_group_prepare(struct bk_groups *groups, struct bk_group *group, struct bk_time now,
+                      struct bk_effects *fx);
+void bk_group_try_complete(struct bk_groups *groups, struct bk_group *group, struct bk_time now,
+                           struct bk_effects *fx);
+void bk_group_rebalance_due(struct bk_groups *groups, struct bk_group *group, struct bk_time now,
+                            struct bk_effects *fx);
+void bk_group_drop_member(struct bk_groups *groups, struct bk_group *group,
+                          struct bk_member *member, struct bk_time now, struct bk_effects *fx);
+struct bs_bytes bk_group_select_protocol(const struct bk_group *group);
+struct bk_join_reply *bk_group_answer_join(const struct bk_group *group, struct bs_bytes member_id,
+                                           void *call, struct bk_effects *fx);
+void *bk_group_unpark_join(struct bk_group *group, struct bk_member *member);
+
 void bk_offsets_clear(struct bk_offset **offsets);
 void bk_offset_put(struct bk_offset **offsets, struct bs_bytes topic, int32_t partition,
                    int64_t offset, int32_t leader_epoch, struct bs_bytes metadata,
