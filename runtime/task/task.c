@@ -64,7 +64,11 @@ int64_t rt_task_stream_time(const struct rt_task *task)
 
 void rt_task_set_stream_time(struct rt_task *task, int64_t stream_time)
 {
+    const struct rt_graph *graph = &task->pipeline->graph;
     task->stream_time = stream_time;
+    for (size_t i = 0; i < graph->node_count; i++)
+        for (size_t t = 0; task->states[i].partition_time && t < graph->nodes[i].topic_count; t++)
+            task->states[i].partition_time[t] = stream_time;
 }
 
 uint64_t rt_task_dropped(const struct rt_task *task)

@@ -1,0 +1,133 @@
+/* Plan: what a worker is told about a file: topics, subtopologies, stores, names, fingerprint. */
+#include "runtime/testing/driver.h"
+
+#include "lib/base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct rt_driver *load(const char *text)
+{
+    char path[] = "/tmp/weir-plan-XXXXXX.lua";
+    struct bs_error err = {0};
+    int fd = mkstemps(path, 4);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    struct rt_driver *driver = rt_driver_new(path);
+    int rc = rt_driver_load(driver, &err);
+    unlink(path);
+    if (rc)
+        print_error("%s\n", err.text);
+    assert_int_equal(rc, 0);
+    return driver;
+}
+
+static const struct rt_topic *find(const struct rt_plan *plan, const char *name)
+{
+    for (size_t i = 0; i < plan->topic_count; i++)
+        if (strcmp(plan->topics[i].name, name) == 0)
+            return &plan->topics[i];
+    print_error("no topic %s\n", name);
+    return NULL;
+}
+
+static const char flights[] =
+    "local weir = require 'weir'\n"
+    "weir.app { id = 'delays', commit_interval = '1s', kafka = { ['linger.ms'] = 5 } }\n"
+    "local airports = weir.global_table('airports')\n"
+    "weir.stream('flights'):filter(function() return true end)\n"
+    "  :join(airports, function(f) return f.o end, function(f, a) return f end)\n"
+    "  :group_by(function(f) return f.o end, { partitions = 4 })\n"
+    "  :windowed_by(weir.tumbling('1h'):grace('10m')):count():to_stream():to('out')\n";
+
+static void test_flights(void **state)
+{
+    (void)state;
+    struct rt_driver *driver = load(flights);
+    const struct rt_plan *plan = rt_pipeline_plan(rt_driver_pipeline(driver));
+    assert_string_equal(plan->app_id, "delays");
+    assert_true(plan->exactly_once);
+    assert_int_equal(plan->commit_interval_ms, 1000);
+    assert_int_equal(plan->kafka_count, 1);
+    assert_string_equal(plan->kafka[0].value, "5");
+    assert_int_equal(plan->global_count, 1);
+    assert_string_equal(plan->globals[0].topic, "airports");
+    assert_false(plan->globals[0].store.logged);
+    assert_int_equal(plan->subtopology_count, 2);
+    assert_string_equal(plan->subtopologies[0].topics[0], "flights");
+    assert_false(plan->subtopologies[0].copartitioned);
+    const struct rt_subtopology *second = &plan->subtopologies[1];
+    assert_string_equal(second->topics[0], "delays-flights-group-by-repartition");
+    assert_int_equal(second->store_count, 1);
+    assert_string_equal(second->stores[0].name, "flights-count");
+    assert_int_equal(second->stores[0].kind, RT_STORE_WINDOW);
+    assert_int_equal(second->stores[0].retention_ms, 70 * 60 * 1000);
+    const struct rt_topic *topic = find(plan, "delays-flights-group-by-repartition");
+    assert_non_null(topic);
+    assert_true(topic->internal && !topic->compacted);
+    assert_int_equal(topic->partitions, 4);
+    topic = find(plan, "delays-flights-count-changelog");
+    assert_non_null(topic);
+    assert_true(topic->internal && topic->compacted);
+    assert_non_null(find(plan, "out"));
+    assert_non_null(find(plan, "airports"));
+    rt_driver_free(driver);
+}
+
+static void test_lines_elsewhere_rename_nothing(void **state)
+{
+    (void)state;
+    char *more =
+        bs_asprintf("%sweir.stream('other'):group_by_key():count():to_stream():to('x')\n", flights);
+    struct rt_driver *one = load(flights), *same = load(flights), *two = load(more);
+    const struct rt_plan *a = rt_pipeline_plan(rt_driver_pipeline(one)),
+                         *b = rt_pipeline_plan(rt_driver_pipeline(same)),
+                         *c = rt_pipeline_plan(rt_driver_pipeline(two));
+    assert_true(a->fingerprint == b->fingerprint);
+    assert_true(a->fingerprint != c->fingerprint);
+    assert_non_null(find(c, "delays-flights-count-changelog"));
+    assert_non_null(find(c, "delays-other-count-changelog"));
+    rt_driver_free(one);
+    rt_driver_free(same);
+    rt_driver_free(two);
+    bs_free(more);
+}
+
+static void test_rekeyed_join_is_copartitioned(void **state)
+{
+    (void)state;
+    struct rt_driver *driver =
+        load("local weir = require 'weir'\n"
+             "weir.app { id = 'j' }\n"
+             "weir.stream('orders'):select_key 'customer'\n"
+             "  :join(weir.table('customers'), function(o, c) return o end)\n"
+             "  :to('out')\n");
+    const struct rt_plan *plan = rt_pipeline_plan(rt_driver_pipeline(driver));
+    assert_int_equal(plan->subtopology_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const struct rt_subtopology *sub = &plan->subtopologies[i];
+        assert_int_equal(sub->copartitioned, sub->topic_count == 2);
+    }
+    assert_non_null(find(plan, "j-orders-join-repartition"));
+    assert_non_null(find(plan, "j-customers-table-changelog"));
+    rt_driver_free(driver);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_flights),
+        cmocka_unit_test(test_lines_elsewhere_rename_nothing),
+        cmocka_unit_test(test_rekeyed_join_is_copartitioned),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
