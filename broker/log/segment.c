@@ -139,7 +139,12 @@ int bk_segment_remove(struct bk_segment *segment, const char *dir, struct bs_err
         bk_fd_deinit(&segment->fd);
         bk_fd_init(&segment->fd, cache, path);
     }
-    int rc = segment_unlink(segment, dir, "log", err);
+    struct io_files *files = bk_fd_cache_files(segment->fd.cache);
+    char *gone = bs_asprintf("%s.deleted", segment->fd.path);
+    int rc = files->rename(files, segment->fd.path, gone, err);
+    if (!rc)
+        files->remove_later(files, gone);
+    bs_free(gone);
     static const char *const suffixes[] = {"index", "timeindex", "txnindex"};
     for (size_t i = 0; i < 3 && !rc; i++)
         rc = segment_unlink(segment, dir, suffixes[i], err);

@@ -20,6 +20,13 @@ static const struct bs_event event_offline = {"broker.partition_offline", BS_LOG
                                               "KAFKA_STORAGE_ERROR for it. Check the disk, then "
                                               "restart the broker."};
 
+static const struct bs_event event_read = {
+    "broker.read_failed", BS_LOG_ERROR,
+    "A partition could not be read at some place: the disk failed or has changed a batch, which is "
+    "never given out. Check the disk; the place is in the sentence."};
+
+enum { READ_SAY_MS = 10000 };
+
 struct bk_partition *bk_partition_new(struct bk_partitions *table, const struct bk_topic *topic,
                                       int32_t index)
 {
@@ -215,7 +222,11 @@ static int16_t partition_read_error(struct bk_partition *p, int rc, const struct
         return 0;
     if (rc == BS_ERANGE)
         return KP_ERR_OFFSET_OUT_OF_RANGE;
-    bs_log(&event_offline, "%s-%" PRId32 " read: %s", p->topic->name, p->index, err->text);
+    int64_t now_ms = io_clock_mono_ms(bk_partitions_ports(p->table)->clock);
+    if (p->read_said_ms == 0 || now_ms - p->read_said_ms > READ_SAY_MS) {
+        p->read_said_ms = now_ms; /* clients ask again and again */
+        bs_log(&event_read, "%s-%" PRId32 ": %s", p->topic->name, p->index, err->text);
+    }
     return rc == BS_ECORRUPT ? KP_ERR_CORRUPT_MESSAGE : KP_ERR_KAFKA_STORAGE_ERROR;
 }
 

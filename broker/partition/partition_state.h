@@ -21,7 +21,7 @@ struct bk_partition {
     int64_t high_bytes, stable_bytes;
     bool syncing, queued, removing;
     int64_t sync_end, sync_bytes; /* what the sync under way covers */
-    int64_t unsynced_messages, sync_due_ms;
+    int64_t unsynced_messages, sync_due_ms, read_said_ms;
     struct bk_partition *next_queued; /* to be synced at the end of this turn of the loop */
     bool waiting;                     /* on the list for flush.ms */
     struct bk_partition *next_waiting;

@@ -27,7 +27,7 @@ static const struct bs_event event_disk_full = {
     "there is space. Free space, lower retention.bytes or retention.ms, or delete topics."};
 static const struct bs_event event_delete = {
     "broker.delete_failed", BS_LOG_WARN,
-    "Files of a removed topic could not be deleted; the next start tries again."};
+    "The folder of a removed topic could not be renamed; its files are still there."};
 static const struct bs_event event_opened = {"broker.partitions_opened", BS_LOG_INFO,
                                              "All partitions are open."};
 
@@ -194,32 +194,6 @@ static char *partition_dir(const struct bk_partitions *table, const struct bk_to
     return bs_asprintf("%s/%s-%" PRId32, table->dir, topic->name, index);
 }
 
-struct removal {
-    struct io_files *files;
-    const char *dir;
-};
-
-static int remove_entry(void *ctx, const char *name)
-{
-    struct removal *r = ctx;
-    char *path = bs_asprintf("%s/%s", r->dir, name);
-    int rc = r->files->unlink(r->files, path, NULL);
-    bs_free(path);
-    return rc == BS_ENOTFOUND ? 0 : rc;
-}
-
-static void folder_remove(struct bk_partitions *table, const char *dir)
-{
-    struct io_files *files = table->spec.ports.files;
-    struct removal removal = {.files = files, .dir = dir};
-    struct bs_error err = {0};
-    int rc = files->list(files, dir, remove_entry, &removal, &err);
-    if (!rc)
-        rc = files->rmdir(files, dir, &err);
-    if (rc)
-        bs_log(&event_delete, "%s: %s", dir, err.text[0] ? err.text : bs_strerror(rc));
-}
-
 /* Closes a removed partition's log and removes its folder; no sync is under way. */
 static void partition_remove(struct bk_partitions *table, struct bk_partition *p)
 {
@@ -233,7 +207,7 @@ static void partition_remove(struct bk_partitions *table, struct bk_partition *p
     bk_log_close(p->log);
     p->log = NULL;
     if (files->rename(files, dir, gone, &err) == 0)
-        folder_remove(table, gone);
+        files->remove_later(files, gone);
     else
         bs_log(&event_delete, "%s", err.text);
     bs_free(gone);
@@ -296,7 +270,7 @@ static int leftover_entry(void *ctx, const char *name)
     const char *dash = strrchr(name, '-');
     if (dash && strcmp(dash, "-delete") == 0) {
         char *dir = bs_asprintf("%s/%s", table->dir, name);
-        folder_remove(table, dir);
+        table->spec.ports.files->remove_later(table->spec.ports.files, dir);
         bs_free(dir);
     }
     return 0;

@@ -45,6 +45,9 @@ struct io_files {
     /* Names. A rename, a creation or a removal is durable only after sync_dir of its folder. */
     int (*rename)(struct io_files *self, const char *from, const char *to, struct bs_error *err);
     int (*unlink)(struct io_files *self, const char *path, struct bs_error *err);
+    /* A file, or a folder with its files, in the background: freeing a large file takes long. What
+     * fails stays; rename it first to a name that says so. */
+    void (*remove_later)(struct io_files *self, const char *path);
     int (*mkdir)(struct io_files *self, const char *path, struct bs_error *err); /* or is there */
     int (*rmdir)(struct io_files *self, const char *path, struct bs_error *err); /* empty one */
     int (*sync_dir)(struct io_files *self, const char *path, struct bs_error *err);

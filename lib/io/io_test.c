@@ -38,8 +38,11 @@ static void test_files(void **state)
     assert_int_equal(0, files->lock(files, path, &lock, &err));
     assert_int_equal(BS_EBUSY, files->lock(files, path, &second, &err));
     files->close(files, lock);
-    assert_int_equal(0, files->unlink(files, path, &err));
-    assert_int_equal(0, files->rmdir(files, dir, &err));
+    int64_t size = 0, mtime_ms = 0;
+    assert_int_equal(0, files->stat(files, path, &size, &mtime_ms, &err));
+    files->remove_later(files, dir); /* at once without a loop: the file and the folder */
+    assert_int_equal(BS_ENOTFOUND, files->stat(files, path, &size, &mtime_ms, &err));
+    assert_int_equal(BS_ENOTFOUND, files->stat(files, dir, &size, &mtime_ms, &err));
     bs_free(path);
     io_files_uv_free(files);
 }

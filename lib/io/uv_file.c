@@ -175,6 +175,32 @@ static int files_unlink(struct io_files *self, const char *path, struct bs_error
     return unlink(path) < 0 ? bs_error_sys(err, errno, "remove %s", path) : 0;
 }
 
+static void remove_tree(const char *path)
+{
+    DIR *d = unlink(path) == 0 || (errno != EISDIR && errno != EPERM) ? NULL : opendir(path);
+    struct dirent *e;
+    if (!d)
+        return;
+    while ((e = readdir(d)))
+        unlinkat(dirfd(d), e->d_name, 0); /* "." and ".." fail, which is well */
+    closedir(d);
+    rmdir(path);
+}
+
+static void remove_work(void *ctx)
+{
+    remove_tree(ctx);
+}
+
+static void files_remove_later(struct io_files *self, const char *path)
+{
+    struct io_loop *loop = ((struct files_uv *)self)->loop;
+    if (loop)
+        loop->offload(loop, remove_work, bs_free, bs_strdup(path));
+    else
+        remove_tree(path);
+}
+
 static int files_mkdir(struct io_files *self, const char *path, struct bs_error *err)
 {
     (void)self;
@@ -289,6 +315,7 @@ struct io_files *io_files_uv_new(struct io_loop *loop)
         .sync_start = files_sync_start,
         .rename = files_rename,
         .unlink = files_unlink,
+        .remove_later = files_remove_later,
         .mkdir = files_mkdir,
         .rmdir = files_rmdir,
         .sync_dir = files_sync_dir,

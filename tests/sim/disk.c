@@ -462,6 +462,23 @@ static int disk_list(struct io_files *self, const char *dir, io_list_entry *entr
     return rc;
 }
 
+static int remove_one(void *ctx, const char *path)
+{
+    struct io_files *self = ((void **)ctx)[0];
+    char *full = bs_asprintf("%s/%s", ((char **)ctx)[1], path);
+    int rc = disk_unlink(self, full, NULL);
+    bs_free(full);
+    return rc;
+}
+
+static void disk_remove_later(struct io_files *self, const char *path)
+{
+    struct name *name = map_find(DISK(self)->now, path);
+    void *ctx[] = {self, (void *)path};
+    if (name && (!name->node->folder || disk_list(self, path, remove_one, ctx, NULL) == 0))
+        disk_unlink(self, path, NULL);
+}
+
 static int disk_stat(struct io_files *self, const char *path, int64_t *ret_size,
                      int64_t *ret_mtime_ms, struct bs_error *err)
 {
@@ -505,6 +522,7 @@ struct sim_disk *sim_disk_new(struct sim_rng *rng)
         .sync_start = disk_sync_start,
         .rename = disk_rename,
         .unlink = disk_unlink,
+        .remove_later = disk_remove_later,
         .mkdir = disk_mkdir,
         .rmdir = disk_unlink,
         .sync_dir = disk_sync_dir,
