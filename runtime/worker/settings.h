@@ -11,6 +11,7 @@ struct rt_settings {
     int64_t buffered_max; /* records of one partition */
     size_t uncommitted_max_bytes, cache_bytes, block_cache_bytes, write_buffer_bytes;
     int replication_factor; /* −1: the broker's default */
+    int repartition_min;
     bool create_sinks;
     size_t memory_max_bytes;
     int64_t cpu_max_per_record_ms;

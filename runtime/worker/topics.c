@@ -162,10 +162,11 @@ static int create(rd_kafka_t *admin, const struct rt_topic *topic, int32_t parti
 }
 
 /* Partitions that an own topic must have; 0: the broker's default is as good as any. */
-static int32_t wanted(const struct rt_topics *topics, const struct rt_topic *topic)
+static int32_t wanted(const struct rt_topics *topics, const struct rt_topic *topic,
+                      const struct rt_settings *settings)
 {
     const struct rt_plan *plan = topics->plan;
-    int32_t most = 0, n;
+    int32_t most = settings->repartition_min, n;
     if (topic->partitions > 0)
         return topic->partitions;
     if (!topic->internal)
@@ -186,7 +187,7 @@ static int32_t wanted(const struct rt_topics *topics, const struct rt_topic *top
     for (size_t i = 0; i < plan->topic_count; i++)
         if (!plan->topics[i].internal && is_source(plan, plan->topics[i].name))
             most = topics->partitions[i] > most ? topics->partitions[i] : most;
-    return most ? most : 1;
+    return most;
 }
 
 static int make(rd_kafka_t *admin, struct rt_topics *topics, size_t i,
@@ -194,7 +195,7 @@ static int make(rd_kafka_t *admin, struct rt_topics *topics, size_t i,
                 struct bs_error *err)
 {
     const struct rt_topic *topic = &topics->plan->topics[i];
-    int32_t want = wanted(topics, topic);
+    int32_t want = wanted(topics, topic, settings);
     int rc = rt_client_partitions(admin, topic->name, &topics->partitions[i], err);
     if (rc == 0 && topics->partitions[i] == 0 && !topic->internal && !settings->create_sinks)
         return wait_for(admin, topics->plan, topic, settings, progress, &topics->partitions[i],

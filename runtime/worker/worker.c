@@ -199,6 +199,7 @@ static int open_connect(struct worker *worker, const char *const *files, struct 
 {
     struct rt_connect_options options = {.bootstrap = worker->settings.bootstrap,
                                          .group_id = worker->settings.connect_group,
+                                         .instance = worker->identity.id,
                                          .registry = worker->shared.registry,
                                          .plugin_dir = worker->settings.plugin_dir,
                                          .advertised = worker->settings.listen,

@@ -69,6 +69,7 @@ static int worker_main(char **argv)
     bs_config_set(config, "bootstrap.servers", argv[6], "test", NULL);
     bs_config_set(config, "transaction.timeout.ms", "3s", "test", NULL);
     bs_config_set(config, "buffered.records.per.partition", "100", "test", NULL);
+    bs_config_set(config, "repartition.partitions.min", "2", "test", NULL);
     rc = rt_worker_role.open(config, files, &self, &err);
     for (int waited = 0; rc >= 0; waited += 20) {
         bs_buf_reset(&health);
