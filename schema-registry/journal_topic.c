@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { CALL_MS = 2000 };
+enum { CALL_MS = 2000, DESCRIBE_MS = 800 };
 
 static const struct bs_event created = {
     "registry.topic-created", BS_LOG_INFO,
@@ -16,9 +16,10 @@ static const struct bs_event unverified = {
     "The broker does not tell the topic's cleanup.policy; it must be compact."};
 
 /* Calls one admin request and gives its result event, or NULL with err set. */
-static rd_kafka_event_t *wait_event(rd_kafka_queue_t *queue, const char *what, struct bs_error *err)
+static rd_kafka_event_t *wait_event(rd_kafka_queue_t *queue, int timeout_ms, const char *what,
+                                    struct bs_error *err)
 {
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, CALL_MS * 2);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, timeout_ms);
     if (event == NULL) {
         bs_error_set(err, BS_ETIMEOUT, "%s: no answer", what);
         return NULL;
@@ -55,7 +56,7 @@ static int create(rd_kafka_t *client, const char *topic, int replication, struct
     }
     rd_kafka_NewTopic_set_config(row, "cleanup.policy", "compact");
     rd_kafka_CreateTopics(client, &row, 1, options, queue);
-    event = wait_event(queue, "creating the topic for schemas", err);
+    event = wait_event(queue, CALL_MS * 2, "creating the topic for schemas", err);
     if (event == NULL) {
         rc = BS_EBUSY;
         goto done;
@@ -114,7 +115,7 @@ static int verify(rd_kafka_t *client, const char *topic, struct bs_error *err)
     rd_kafka_event_t *event;
     int rc = 0;
     rd_kafka_DescribeConfigs(client, &row, 1, options, queue);
-    event = wait_event(queue, "describing the topic", &ignored);
+    event = wait_event(queue, DESCRIBE_MS, "describing the topic", &ignored);
     if (event)
         rc = check_policy(event, topic, err);
     else
