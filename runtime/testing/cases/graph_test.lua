@@ -1,0 +1,21 @@
+-- Groups with several aggregates, windows, tables that derive from tables, split and merge.
+local t = require "weir.test"
+local weir = require "weir"
+t.describe("groups", "graph.lua", function(p)
+  p:pipe("in", nil, {k="x", x=1}, {timestamp=1})
+  p:pipe("in", nil, {k="x", x=2}, {timestamp=12})
+  p:pipe("in", nil, {k=weir.null, x=2}, {timestamp=12})
+  t.equal(#p:read_all("a"), 2)
+  local b = p:read_all("b")
+  t.equal(b[2].key, "x10"); t.equal(b[2].value, 1)
+  local c = p:read_all("c")
+  t.equal(c[2].value, { v = {n=1, s=2}, start=10, stop=20, key="x", part=0 })
+  p:pipe("t", "k", {ok=true, name="N"})
+  p:pipe("t", "z", {ok=false, name="Z"})
+  p:pipe("s", "k", {x=1}); p:pipe("s", "z", {x=2}); p:restart(); p:pipe("s", nil, {x=3})
+  local d = p:read_all("d")
+  t.equal(d[1].value, {l=1, r="N", k="k"}); t.equal(d[2].value, {l=2, r="none", k="z"}); t.equal(d[3].value, {l=3, r="none"})
+  p:pipe("s2", nil, {n=11}); p:pipe("s2", nil, {n=1})
+  local e = p:read_all("e")
+  t.equal(e[1].value, {n=11}); t.equal(e[2].value, {n=1, small=true})
+end)
