@@ -56,7 +56,7 @@ struct side {
     size_t count, record_count, batch_max;
     struct bs_arena arena;
     struct bs_error failure; /* found in a callback, or by reject_record */
-    bool missing_said;
+    bool missing_said, waiting;
     int64_t last_commit_ms;
 };
 
@@ -306,7 +306,7 @@ static bool wait_served(struct side *side, const char *why, unsigned tries)
             rd_kafka_message_destroy(message); /* an error or an end: told again later */
     }
     pause_all(side, false);
-    task->options.report(task->options.ctx, task, RT_TASK_RUNNING, NULL);
+    side->waiting = true;
     return rt_connector_task_stopping(task);
 }
 
@@ -424,6 +424,14 @@ static int deliver(struct side *side, struct bs_error *err)
     return 0;
 }
 
+/* What was waited for has come. */
+static void waited(struct side *side)
+{
+    if (side->waiting)
+        side->task->options.report(side->task->options.ctx, side->task, RT_TASK_RUNNING, NULL);
+    side->waiting = false;
+}
+
 /* What was collected is put: ends that were met lie behind it. An empty partition's end, 0, is no
  * position to commit. */
 static void take_ends(struct side *side)
@@ -446,6 +454,7 @@ static int loop(struct side *side, struct bs_error *err)
         drop_messages(side);
         if (result != 0)
             return result < 0 ? result : 0;
+        waited(side);
         take_ends(side);
         if (uncommitted(side) &&
             (idle || rt_connector_now_ms() - side->last_commit_ms >= COMMIT_MS)) {
@@ -457,6 +466,7 @@ static int loop(struct side *side, struct bs_error *err)
             }
             if (result < 0)
                 return result;
+            waited(side);
         }
     }
     return flush(side, err) < 0 ? err->code : 0;
