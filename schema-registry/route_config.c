@@ -3,6 +3,7 @@
  * the one writer. */
 #include "schema-registry/route.h"
 
+#include "lib/base/log.h"
 #include "lib/serde/json.h"
 
 #include <string.h>
@@ -27,6 +28,15 @@ static const struct {
     {"aliasForDeks", SD_STRING},
     {"validateNewSchemas", SD_BOOL},
 };
+
+/* Kept and told, for clients that set them, but nothing here acts on them. */
+static const char *const inert[] = {"validateFields",  "validateRules",    "compatibilityPolicy",
+                                    "defaultMetadata", "overrideMetadata", "defaultRuleSet",
+                                    "overrideRuleSet", "aliasForDeks",     "validateNewSchemas"};
+
+static const struct bs_event without_effect = {
+    "registry.setting-without-effect", BS_LOG_WARN,
+    "A setting of PUT /config is stored and told, but this registry does not act on it."};
 
 enum { MEMBERS = sizeof members / sizeof *members };
 
@@ -140,8 +150,13 @@ static void config_put(struct sr_call *call)
     old = sr_store_config(call->store, call->subject);
     if (!merge_config(call, old ? old->json : NULL, &body, &record.value))
         return;
-    if (sr_append(call, &record, 1))
-        put_config(&call->response->body, &record.value, true);
+    if (!sr_append(call, &record, 1))
+        return;
+    put_config(&call->response->body, &record.value, true);
+    for (size_t i = 0; i < sizeof inert / sizeof *inert; i++)
+        if (sd_value_get(&body, bs_bytes_text(inert[i])))
+            bs_log(&without_effect, "%s of %s", inert[i],
+                   call->subject ? call->subject : "the global config");
 }
 
 static void config_delete(struct sr_call *call)
