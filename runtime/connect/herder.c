@@ -119,6 +119,8 @@ static void start_slot(struct rt_connect_host *host, struct rt_connector *connec
     struct rt_slot *slot = &connector->slots[i];
     const struct rt_task_options options = {.bootstrap = host->bootstrap,
                                             .group_id = host->group_id,
+                                            .instance = host->instance,
+                                            .bounded = connector->bounded,
                                             .registry = host->registry,
                                             .connector = connector->name,
                                             .index = (uint32_t)i,
@@ -346,6 +348,9 @@ void rt_herder_report(struct rt_connect_host *host, struct cn_task *task, enum r
         bs_log(&complete, "%s-%zu: %lld records", connector->name, i,
                (long long)bs_metric_get(&task->records));
         rt_journal_task_state(host, connector->name, i, "RUNNING", NULL, true);
+        return;
+    case RT_TASK_ELSEWHERE:
+        slot->complete = true;
         return;
     case RT_TASK_FAILED:
         bs_log(&failed, "%s-%zu: %s", connector->name, i, text);

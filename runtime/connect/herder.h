@@ -48,6 +48,7 @@ struct rt_connector {
 
 struct rt_connect_host {
     char *bootstrap, *group_id, *advertised;
+    char *instance; /* or NULL: alone */
     struct rc_client *registry;
     void *owner;
     unsigned connectors_max;

@@ -149,6 +149,7 @@ int rt_connect_open(const struct rt_connect_options *options, struct rt_connect_
     host->bootstrap = bs_strdup(options->bootstrap);
     host->group_id = bs_strdup(options->group_id ? options->group_id : "connect-cluster");
     host->advertised = bs_strdup(options->advertised ? options->advertised : "localhost:8083");
+    host->instance = bs_strdup(options->instance);
     host->registry = options->registry;
     host->owner = options->owner;
     host->connectors_max = options->connectors_max ? options->connectors_max : 256;
@@ -209,6 +210,7 @@ void rt_connect_close(struct rt_connect_host *host)
     bs_free(host->bootstrap);
     bs_free(host->group_id);
     bs_free(host->advertised);
+    bs_free(host->instance);
     bs_free(host);
 }
 

@@ -14,6 +14,8 @@ struct rt_connect_host;
 struct rt_connect_options {
     const char *bootstrap;      /* "host:port,…" */
     const char *group_id;       /* "connect-cluster": names the internal topics' group */
+    const char *instance;       /* stable name of this worker among those that share connectors;
+                                 * NULL: it is alone and runs all of them at once */
     struct rc_client *registry; /* borrowed; NULL: Avro converters are refused */
     const char *plugin_dir;     /* NULL: lib/weir/connectors beside the program */
     const char *advertised;     /* "host:port" for worker_id in states */

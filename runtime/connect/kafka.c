@@ -82,6 +82,7 @@ int rt_kafka_error(rd_kafka_resp_err_t code)
     case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
     case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
         return BS_ETIMEOUT;
+    case RD_KAFKA_RESP_ERR__FATAL: /* this client is done for; a new one may go on */
     case RD_KAFKA_RESP_ERR__FENCED:
     case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
     case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:

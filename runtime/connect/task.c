@@ -7,6 +7,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "runtime/connect/seat.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -40,7 +41,8 @@ int64_t rt_connector_now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-bool rt_connector_task_wait(struct cn_task *task, int64_t ms)
+/* Told by the host, apart from the seat. */
+static bool told(const struct cn_task *task, int64_t ms)
 {
     struct pollfd fd = {.fd = task->wake_fd, .events = POLLIN};
     int n;
@@ -48,6 +50,19 @@ bool rt_connector_task_wait(struct cn_task *task, int64_t ms)
         n = poll(&fd, 1, (int)ms);
     while (n < 0 && errno == EINTR);
     return n > 0;
+}
+
+bool rt_connector_task_wait(struct cn_task *task, int64_t ms)
+{
+    enum { SLICE_MS = 500 };
+    while (task->seat) {
+        int64_t slice = ms < 0 || ms > SLICE_MS ? SLICE_MS : ms;
+        if (!rt_seat_held(task->seat) || told(task, slice))
+            return true;
+        if (ms >= 0 && (ms -= slice) == 0)
+            return false;
+    }
+    return told(task, ms);
 }
 
 bool rt_connector_task_stopping(struct cn_task *task)
@@ -120,6 +135,27 @@ const struct cn_host rt_connector_table = {
 
 /* ---- life ---- */
 
+/* Runs as long as the seat is held, and stands by for it otherwise. Being fenced is losing it: the
+ * one who fenced has it. */
+static int run_seated(struct cn_task *task, struct bs_error *err)
+{
+    for (;;) {
+        int result = task->options.instance ? rt_seat_take(task, &task->seat, err) : 0;
+        if (result != 0)
+            return result < 0 ? result : 0;
+        result =
+            task->plugin->kind == CN_SOURCE ? rt_source_run(task, err) : rt_sink_run(task, err);
+        rt_seat_leave(task->seat);
+        task->seat = NULL;
+        if (!task->options.instance || told(task, 0) || (result != 0 && result != BS_EFENCED))
+            return result;
+        task->options.report(task->options.ctx, task, RT_TASK_WAITING,
+                             result ? err->text : "another worker runs it");
+        if (told(task, 500))
+            return 0;
+    }
+}
+
 static void *run(void *ptr)
 {
     struct cn_task *task = ptr;
@@ -129,8 +165,7 @@ static void *run(void *ptr)
     pthread_setname_np(pthread_self(), name);
     int result = rt_config_resolve(task->config, &err);
     if (result == 0)
-        result =
-            task->plugin->kind == CN_SOURCE ? rt_source_run(task, &err) : rt_sink_run(task, &err);
+        result = run_seated(task, &err);
     task->options.report(task->options.ctx, task, result < 0 ? RT_TASK_FAILED : RT_TASK_ENDED,
                          result < 0 ? err.text : NULL);
     return NULL;
@@ -144,6 +179,7 @@ struct cn_task *rt_connector_task_start(const struct rt_task_options *options)
     task->options.connector = bs_strdup(options->connector);
     task->options.bootstrap = bs_strdup(options->bootstrap);
     task->options.group_id = bs_strdup(options->group_id);
+    task->options.instance = bs_strdup(options->instance);
     task->options.config = NULL;
     task->config = rt_config_copy(options->config);
     task->plugin = options->config->plugin;
@@ -174,5 +210,6 @@ void rt_connector_task_free(struct cn_task *task)
     bs_free((char *)task->options.connector);
     bs_free((char *)task->options.bootstrap);
     bs_free((char *)task->options.group_id);
+    bs_free((char *)task->options.instance);
     bs_free(task);
 }

@@ -10,11 +10,12 @@
 #include <pthread.h>
 
 enum rt_task_event {
-    RT_TASK_RUNNING,  /* has opened what it needs */
-    RT_TASK_WAITING,  /* goes on later; text says what it waits for */
-    RT_TASK_COMPLETE, /* a bounded source has delivered and committed everything */
-    RT_TASK_FAILED,   /* has ended; text says why */
-    RT_TASK_ENDED,    /* has ended because it was told to */
+    RT_TASK_RUNNING,   /* has opened what it needs */
+    RT_TASK_WAITING,   /* goes on later; text says what it waits for */
+    RT_TASK_COMPLETE,  /* a bounded source has delivered and committed everything */
+    RT_TASK_ELSEWHERE, /* the same, but another worker's task of this place did it */
+    RT_TASK_FAILED,    /* has ended; text says why */
+    RT_TASK_ENDED,     /* has ended because it was told to */
 };
 
 /* From the task's thread; must not block. FAILED or ENDED is its last call. */
@@ -23,6 +24,8 @@ typedef void rt_task_report(void *ctx, struct cn_task *task, enum rt_task_event 
 
 struct rt_task_options {
     const char *bootstrap, *group_id;
+    const char *instance; /* of this worker, stable; NULL: it is alone, tasks need no seat */
+    bool bounded;
     struct rc_client *registry;
     const char *connector;
     uint32_t index, count;
@@ -37,8 +40,9 @@ struct cn_task {
     struct cn_config *config;       /* resolved */
     const struct cn_plugin *plugin;
     pthread_t thread;
-    int wake_fd; /* an eventfd: readable when the task is to stop */
-    void *side;  /* of source.c or sink.c */
+    int wake_fd;          /* an eventfd: readable when the task is to stop */
+    struct rt_seat *seat; /* held while the source or sink runs */
+    void *side;           /* of source.c or sink.c */
     struct bs_metric records, rejected;
     bool tolerant, log_errors;
     struct bs_error reason; /* of a rejected record that is not tolerated */
@@ -51,6 +55,7 @@ void rt_connector_task_stop(struct cn_task *task);
 void rt_connector_task_free(struct cn_task *task);
 
 /* For source.c and sink.c. */
+/* To stop: told so, or the seat is lost. */
 bool rt_connector_task_stopping(struct cn_task *task);
 bool rt_connector_task_wait(struct cn_task *task, int64_t ms); /* true: it is to stop */
 /* A record that is not taken: counted, logged when asked for; true: tolerated. */
