@@ -29,14 +29,20 @@ reached() {
     [ "${now:-0}" -ge "$1" ]
 }
 until_true 120 reached $((total / 4))
-kill_hard worker1
+# The one that writes to PostgreSQL goes, so that connectors and pipeline both have to move.
+victim=worker1 other=worker2
+logged worker1 'connect\.task_started delays-postgres-0' || { victim=worker2 other=worker1; }
+kill_hard $victim
 after=$(counted)
 [ "$after" -lt "$total" ] || fail "the kill came after the end ($after of $total): it hit nothing"
-say "worker 1 killed at $after of $total"
+for n in 1 2; do
+    logged worker$n 'worker\.assigned delays-0: [1-9]' || fail "worker $n had no part of the pipeline"
+done
+say "$victim killed at $after of $total"
 
-worker=http://$(address worker2 worker)
+worker=http://$(address $other worker)
 caught_up() {
-    running worker2 || fail "worker 2 ended by itself"
+    running $other || fail "$other ended by itself"
     curl -fsS -m 10 "$worker/health" | grep -q '"caught_up": *true' && [ "$(counted)" = "$total" ]
 }
 until_true 150 caught_up
