@@ -46,6 +46,13 @@ struct rt_connector {
     size_t used_count;
 };
 
+/* Offset of the last record that this host wrote under a key of connect-configs. */
+struct rt_written {
+    UT_hash_handle hh;
+    char *key;
+    int64_t offset;
+};
+
 struct rt_connect_host {
     char *bootstrap, *group_id, *advertised;
     char *instance; /* or NULL: alone */
@@ -60,6 +67,9 @@ struct rt_connect_host {
     rd_kafka_t *producer; /* configs and states */
     rd_kafka_t *query;    /* ends of topics, committed offsets */
     struct rt_connector *connectors;
+    struct rt_written *written;
+    int64_t follow_from; /* behind the replay */
+    struct rt_follow *follow;
 };
 
 typedef int rt_herder_fn(struct rt_connect_host *host, void *arg, struct bs_error *err);

@@ -1,15 +1,16 @@
 /* Host: the thread that owns the connectors, and the doors to it.
  *
  * One thread, one mailbox. REST handlers and the worker send calls and wait for their answers;
- * tasks send reports and do not wait. A message is one of the two kinds below; each side frees what
- * it made. The order at close: tasks are told to stop, their last reports are taken, then the
- * clients go. Without slots yet: a worker runs every connector of its configuration topic, so two
- * workers of one group must not be given the same group id. */
+ * tasks send reports and the follower records of other workers, and do not wait. Each side frees
+ * what it made. Every worker of a group knows every connector; which of them runs a task is settled
+ * by the task's seat. The order at close: the follower ends, tasks are told to stop, their last
+ * reports are taken, then the clients go. */
 #include "runtime/connect/host.h"
 
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "runtime/connect/definition.h"
+#include "runtime/connect/follow.h"
 #include "runtime/connect/herder.h"
 #include "runtime/connect/journal.h"
 #include "runtime/connect/topics.h"
@@ -23,7 +24,7 @@ enum { BOX_MAX = 65536, CLOSE_MS = 30000 };
 static const struct bs_event ready = {
     "connect.ready", BS_LOG_INFO, "The connector host runs: plugins found, connectors started."};
 
-enum message_kind { MESSAGE_CALL, MESSAGE_REPORT };
+enum message_kind { MESSAGE_CALL, MESSAGE_REPORT, MESSAGE_FOLLOW };
 
 struct message {
     enum message_kind kind;
@@ -37,6 +38,9 @@ struct message {
     struct cn_task *task;
     enum rt_task_event event;
     char *text;
+    /* FOLLOW: on the heap; the value is in text */
+    char *key;
+    int64_t offset;
 };
 
 void rt_connect_task_report(void *ctx, struct cn_task *task, enum rt_task_event event,
@@ -48,6 +52,17 @@ void rt_connect_task_report(void *ctx, struct cn_task *task, enum rt_task_event 
                                 .task = task,
                                 .event = event,
                                 .text = text ? bs_strdup(text) : NULL};
+    io_mailbox_put(host->box, message, -1);
+}
+
+static void followed(void *ctx, const char *key, const char *value, int64_t offset)
+{
+    struct rt_connect_host *host = ctx;
+    struct message *message = bs_new(struct message);
+    *message = (struct message){.kind = MESSAGE_FOLLOW,
+                                .key = bs_strdup(key),
+                                .text = value ? bs_strdup(value) : NULL,
+                                .offset = offset};
     io_mailbox_put(host->box, message, -1);
 }
 
@@ -71,7 +86,11 @@ static void handle(struct rt_connect_host *host, struct message *message)
         sem_post(&message->done);
         return;
     }
-    rt_herder_report(host, message->task, message->event, message->text);
+    if (message->kind == MESSAGE_FOLLOW)
+        rt_journal_follow(host, message->key, message->text, message->offset);
+    else
+        rt_herder_report(host, message->task, message->event, message->text);
+    bs_free(message->key);
     bs_free(message->text);
     bs_free(message);
 }
@@ -161,6 +180,9 @@ int rt_connect_open(const struct rt_connect_options *options, struct rt_connect_
         host->running = pthread_create(&host->thread, NULL, run, host) == 0;
         result = rt_herder_call(host, replay, NULL, err);
     }
+    if (result == 0 && host->instance) /* alone, nobody else writes */
+        result =
+            rt_follow_open(host->bootstrap, host->follow_from, followed, host, &host->follow, err);
     if (result < 0) {
         bs_error_wrap(err, "connector host");
         rt_connect_close(host);
@@ -194,11 +216,13 @@ void rt_connect_close(struct rt_connect_host *host)
 {
     if (!host)
         return;
+    rt_follow_close(host->follow);
     if (host->running) {
         rt_herder_call(host, begin_close, NULL, NULL);
         pthread_join(host->thread, NULL);
     }
     free_connectors(host);
+    rt_journal_forget(host);
     if (host->producer) {
         rd_kafka_flush(host->producer, CLOSE_MS / 10);
         rd_kafka_destroy(host->producer);

@@ -25,6 +25,7 @@ enum { STORE_MS = 30000 };
 struct stored {
     rd_kafka_resp_err_t code;
     bool done;
+    int64_t offset;
 };
 
 void rt_journal_delivered(rd_kafka_t *producer, const rd_kafka_message_t *message, void *ctx)
@@ -34,6 +35,7 @@ void rt_journal_delivered(rd_kafka_t *producer, const rd_kafka_message_t *messag
     (void)ctx;
     if (stored) {
         stored->code = message->err;
+        stored->offset = message->offset;
         stored->done = true;
     }
 }
@@ -52,9 +54,39 @@ static void put_record(struct rt_connect_host *host, const char *topic, const ch
         rd_kafka_poll(host->producer, code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? 100 : 0);
     } while (code == RD_KAFKA_RESP_ERR__QUEUE_FULL);
     if (stored && code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        *stored = (struct stored){code, true};
+        *stored = (struct stored){.code = code, .done = true};
     free(text);
     json_decref(value);
+}
+
+/* The last own record of each key: what is followed up to it is older than what is in memory. */
+static void remember(struct rt_connect_host *host, const char *key, int64_t offset)
+{
+    struct rt_written *written;
+    HASH_FIND_STR(host->written, key, written);
+    if (!written) {
+        written = bs_new(struct rt_written);
+        written->key = bs_strdup(key);
+        HASH_ADD_KEYPTR(hh, host->written, written->key, strlen(written->key), written);
+    }
+    written->offset = offset;
+}
+
+static bool is_own(struct rt_connect_host *host, const char *key, int64_t offset)
+{
+    struct rt_written *written;
+    HASH_FIND_STR(host->written, key, written);
+    return written && offset <= written->offset;
+}
+
+void rt_journal_forget(struct rt_connect_host *host)
+{
+    struct rt_written *written, *next;
+    HASH_ITER (hh, host->written, written, next) {
+        HASH_DEL(host->written, written);
+        bs_free(written->key);
+        bs_free(written);
+    }
 }
 
 static int store(struct rt_connect_host *host, const char *key, json_t *value, struct bs_error *err)
@@ -63,6 +95,8 @@ static int store(struct rt_connect_host *host, const char *key, json_t *value, s
     put_record(host, RT_TOPIC_CONFIGS, key, value, &stored);
     while (!stored.done) /* message.timeout.ms bounds it */
         rd_kafka_poll(host->producer, 100);
+    if (!stored.code)
+        remember(host, key, stored.offset);
     return stored.code ? bs_error_set(err, rt_kafka_error(stored.code),
                                       "cannot write to topic " RT_TOPIC_CONFIGS ": %s",
                                       rd_kafka_err2str(stored.code))
@@ -163,7 +197,16 @@ void rt_journal_connector_gone(struct rt_connect_host *host, const char *name)
 struct replay {
     json_t *configs; /* name → properties */
     json_t *targets; /* name → "STARTED", … */
+    int64_t next;    /* offset behind the last record */
 };
+
+static enum rt_target target_of(const json_t *state)
+{
+    const char *name = json_string_value(state);
+    return !name || !strcmp(name, "STARTED") ? RT_TARGET_STARTED
+           : !strcmp(name, "PAUSED")         ? RT_TARGET_PAUSED
+                                             : RT_TARGET_STOPPED;
+}
 
 static const char *after(const char *key, size_t len, const char *prefix, char *name, size_t cap)
 {
@@ -179,6 +222,7 @@ static void take(void *ctx, const rd_kafka_message_t *message)
 {
     struct replay *replay = ctx;
     char name[1024];
+    replay->next = message->offset + 1;
     json_t *value = message->payload ? json_loadb(message->payload, message->len, 0, NULL) : NULL;
     if (after(message->key, message->key_len, "connector-", name, sizeof(name))) {
         json_t *properties = json_object_get(value, "properties");
@@ -200,23 +244,60 @@ static void take(void *ctx, const rd_kafka_message_t *message)
 
 int rt_journal_replay(struct rt_connect_host *host, struct bs_error *err)
 {
-    struct replay replay = {json_object(), json_object()};
+    struct replay replay = {json_object(), json_object(), 0};
     const char *name;
     json_t *properties;
     int result = rt_kafka_read_all(host->bootstrap, RT_TOPIC_CONFIGS, take, &replay, err);
     if (result == 0)
         json_object_foreach(replay.configs, name, properties)
         {
-            const char *state = json_string_value(json_object_get(replay.targets, name));
             struct cn_config *config = NULL;
             if (rt_config_from_json(properties, &config, err) < 0)
                 continue;
-            enum rt_target target = !state || !strcmp(state, "STARTED") ? RT_TARGET_STARTED
-                                    : !strcmp(state, "PAUSED")          ? RT_TARGET_PAUSED
-                                                                        : RT_TARGET_STOPPED;
-            result = rt_herder_put(host, name, config, target, err);
+            result = rt_herder_put(host, name, config,
+                                   target_of(json_object_get(replay.targets, name)), err);
         }
+    host->follow_from = replay.next;
     json_decref(replay.configs);
     json_decref(replay.targets);
     return result;
+}
+
+/* ---- other workers' changes ---- */
+
+static void follow_config(struct rt_connect_host *host, const char *name, const json_t *value)
+{
+    struct rt_connector *connector = rt_herder_find(host, name);
+    struct cn_config *config = NULL;
+    if (!value) {
+        if (connector)
+            rt_herder_remove(host, connector);
+        return;
+    }
+    if (rt_config_from_json(json_object_get(value, "properties"), &config, NULL) < 0)
+        return;
+    if (connector && rt_config_equal(connector->config, config))
+        rt_config_free(config);
+    else
+        rt_herder_put(host, name, config, connector ? connector->target : RT_TARGET_STARTED, NULL);
+}
+
+void rt_journal_follow(struct rt_connect_host *host, const char *key, const char *text,
+                       int64_t offset)
+{
+    char name[1024];
+    json_t *value = text ? json_loads(text, 0, NULL) : NULL;
+    size_t len = strlen(key);
+    if (!is_own(host, key, offset)) {
+        struct rt_connector *connector;
+        if (after(key, len, "connector-", name, sizeof(name))) {
+            follow_config(host, name, value);
+        } else if (value && after(key, len, "target-state-", name, sizeof(name)) &&
+                   (connector = rt_herder_find(host, name)) != NULL) {
+            json_t *state = json_object_get(value, "state.v2");
+            rt_herder_target(host, connector,
+                             target_of(state ? state : json_object_get(value, "state")));
+        }
+    }
+    json_decref(value);
 }

@@ -10,6 +10,12 @@ void rt_journal_delivered(rd_kafka_t *producer, const rd_kafka_message_t *messag
 /* Reads connect-configs to its end and puts what is configured into the host, which starts it. */
 int rt_journal_replay(struct rt_connect_host *host, struct bs_error *err);
 
+/* A record of connect-configs that came after the replay: another worker's change is taken over, an
+ * own one is known already. */
+void rt_journal_follow(struct rt_connect_host *host, const char *key, const char *value,
+                       int64_t offset);
+void rt_journal_forget(struct rt_connect_host *host); /* frees what it remembers */
+
 /* These return when the record is stored (acknowledged by all replicas). */
 int rt_journal_config(struct rt_connect_host *host, const char *name,
                       const struct cn_config *config, struct bs_error *err);
