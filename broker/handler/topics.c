@@ -213,6 +213,11 @@ static void delete_one(struct changes *changes, struct bs_bytes name, const stru
     kp_delete_topics_response_response_init(out);
     out->name = name;
     out->topic_id = *id;
+    if (name.ptr && !kp_uuid_is_zero(*id)) {
+        out->error_code = KP_ERR_INVALID_REQUEST;
+        out->error_message = bs_bytes_text("A topic to delete is given by its name or its id.");
+        return;
+    }
     topic = bk_service_topic(service, name, id, &out->error_code);
     if (!topic)
         return;
