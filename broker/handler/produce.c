@@ -1,5 +1,6 @@
 /* Produce: every partition's batch is handed to its log in the order of the request; the answer
- * waits, with acks=all, until all of it is below the high watermarks (synced, by the flush policy).
+ * waits, with acks=all and acks=1, until all of it is below the high watermarks: on one node they
+ * ask for the same, and what that takes (a sync or not) is the flush policy's to say.
  *
  * A batch of a transaction is taken only for a partition that the transaction coordinator has in
  * the open transaction (KIP-890): a late one would begin a transaction that nobody ends. */
@@ -206,8 +207,6 @@ void bk_handle_produce(struct bk_call *call)
     append_all(produce);
     if (request->acks == 0)
         produce_end(produce, produce->failed ? BK_HANG_UP : BK_NO_REPLY);
-    else if (request->acks == 1)
-        produce_end(produce, BK_REPLY); /* in the log of its leader is what it asked for */
     else
         wait_acks(produce, false);
 }
