@@ -286,6 +286,12 @@ static int log_write(struct bk_log *log, const uint8_t *bytes, size_t len, struc
         rc = files->sync_dir(files, log->dir, err);
         log->dir_dirty = rc != 0;
     }
+    if (!rc && active->torn) {
+        /* Else a crash may bring back what was refused: its bytes, completed by what lies behind.
+         */
+        rc = files->sync(files, file, err);
+        active->torn = rc != 0;
+    }
     if (rc)
         return rc;
     struct iovec vec = {.iov_base = (void *)bytes, .iov_len = len};
@@ -295,7 +301,7 @@ static int log_write(struct bk_log *log, const uint8_t *bytes, size_t len, struc
         return 0;
     }
     struct bs_error undo = {0};
-    active->dirty = true; /* the cut, too, must be on disk before what comes later */
+    active->dirty = active->torn = true; /* the cut must be on disk before what comes later */
     if (files->truncate(files, file, active->bytes, &undo) != 0)
         rc = bs_error_set(err, BS_EIO, "%s; and the part written could not be cut", undo.text);
     return rc;

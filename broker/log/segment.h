@@ -22,6 +22,7 @@ struct bk_segment {
     int64_t index_gap; /* bytes since the last index entry */
     bool indexed;      /* index is in memory */
     bool dirty;        /* written since the last sync began */
+    bool torn;         /* a write failed and was cut: the cut must be on disk before the next */
     bool sealed;       /* its .index is on disk: it needs no scan after a crash */
 };
 

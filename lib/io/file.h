@@ -22,7 +22,8 @@ enum io_open_flag {
 };
 
 /* Result of a sync, on the loop thread: 0 or BS_E…. After an error what was written since the last
- * good sync may be lost, and a later sync that succeeds does not bring it back. */
+ * good sync may be lost, a later sync that succeeds does not bring it back, and reads show what the
+ * disk has. */
 typedef void io_sync_done(void *ctx, int result);
 typedef int io_list_entry(void *ctx, const char *name); /* non-zero ends the walk, returned */
 

@@ -133,16 +133,28 @@ static int files_size(struct io_files *self, struct io_file *file, int64_t *ret_
     return 0;
 }
 
+/* errno, or 0. After a failure the system counts the pages as clean and goes on showing them,
+ * though the disk never got them: they are dropped, so that whoever reads next, also after a
+ * restart of the broker, reads what the disk has. */
+static int file_sync_now(const struct io_file *file)
+{
+    int sys = fdatasync(file->fd) < 0 ? errno : 0;
+    if (sys)
+        posix_fadvise(file->fd, 0, 0, POSIX_FADV_DONTNEED);
+    return sys;
+}
+
 static int files_sync(struct io_files *self, struct io_file *file, struct bs_error *err)
 {
     (void)self;
-    return fdatasync(file->fd) < 0 ? bs_error_sys(err, errno, "sync %s", file->path) : 0;
+    int sys = file_sync_now(file);
+    return sys ? bs_error_sys(err, sys, "sync %s", file->path) : 0;
 }
 
 static void sync_work(void *ctx)
 {
     struct file_sync *sync = ctx;
-    sync->sys = fdatasync(sync->file->fd) < 0 ? errno : 0;
+    sync->sys = file_sync_now(sync->file);
 }
 
 static void sync_done(void *ctx)

@@ -363,6 +363,12 @@ static int sync_node(struct sim_disk *disk, struct node *node, size_t op_count)
     if (op_count > node->op_count)
         op_count = node->op_count;
     node_settle(node, op_count, keep);
+    if (!keep) { /* the port drops what the system still shows but the platter never got */
+        bs_buf_reset(&node->now);
+        bs_buf_put(&node->now, node->kept.data, node->kept.len);
+        for (size_t i = 0; i < node->op_count; i++)
+            bytes_apply(&node->now, &node->ops[i], node->ops[i].len);
+    }
     return keep ? 0 : BS_EIO;
 }
 
@@ -637,6 +643,13 @@ static bool has_parents(const struct sim_disk *disk, const char *path)
     }
     bs_free(dir);
     return ok;
+}
+
+void sim_disk_restart_program(struct sim_disk *disk)
+{
+    disk->sync_count = 0;
+    disk->crashed = disk->fail_sync = false;
+    disk->crash_at = disk->space = -1;
 }
 
 void sim_disk_restart(struct sim_disk *disk)

@@ -30,6 +30,8 @@ void sim_disk_crash_after(struct sim_disk *disk, int64_t effects);
 bool sim_disk_crashed(const struct sim_disk *disk);
 /* The machine starts again with what the platter holds. All files must be closed. */
 void sim_disk_restart(struct sim_disk *disk);
+/* Only the program was killed: what it wrote is still there, synced or not. */
+void sim_disk_restart_program(struct sim_disk *disk);
 
 void sim_disk_set_space(struct sim_disk *disk, int64_t bytes); /* free; -1: endless */
 void sim_disk_fail_sync(struct sim_disk *disk); /* the next one fails and what it covered is lost */

@@ -157,8 +157,15 @@ int64_t model_compare(const struct model *model, struct bk_partition *partition,
             int rc = kp_batch_check(bs_bytes(buf.data + at, read.len - at), &batch);
             if (rc || i == model->count || !batch_equal(&model->list[i], buf.data + at, &batch)) {
                 snprintf(why, why_len,
-                         "batch %zu of %zu at offset %" PRId64 " is not what was appended (%d)", i,
-                         model->count, batch.base_offset, rc);
+                         "batch %zu of %zu at offset %" PRId64 "-%" PRId64 " of %" PRId64
+                         " sequence %" PRId32 " is not what was appended, %" PRId64 "-%" PRId64
+                         " of %" PRId64 " sequence %" PRId32 " (%d)",
+                         i, model->count, batch.base_offset, kp_batch_last_offset(&batch),
+                         batch.producer_id, batch.base_sequence,
+                         i < model->count ? model->list[i].base_offset : -1,
+                         i < model->count ? model->list[i].last_offset : -1,
+                         i < model->count ? model->list[i].producer_id : -1,
+                         i < model->count ? model->list[i].sequence : -1, rc);
                 goto done;
             }
             i++;
