@@ -450,6 +450,13 @@ static void conn_close(struct conn *conn)
     tell_idle(conn->conns);
 }
 
+/* Silent for too long, and not because it waits for us: a parked join may take longer than that. */
+static bool is_idle(const struct conn *conn, int64_t now_ms)
+{
+    bool waits_for_us = conn->queue && conn->unsent_bytes == 0 && !conn->frame;
+    return !conn->closing && !waits_for_us && now_ms - conn->active_ms >= conn->conns->spec.idle_ms;
+}
+
 static void sweep(void *ctx)
 {
     struct bk_conns *conns = ctx;
@@ -457,7 +464,7 @@ static void sweep(void *ctx)
     int64_t now_ms = io_clock_mono_ms(conns->spec.clock);
     int64_t every_ms = conns->spec.idle_ms / 4;
     DL_FOREACH_SAFE (conns->list, conn, next)
-        if (!conn->closing && now_ms - conn->active_ms >= conns->spec.idle_ms)
+        if (is_idle(conn, now_ms))
             conn_close(conn);
     io_timer_start(conns->sweep, every_ms < SWEEP_MS_MAX ? every_ms : SWEEP_MS_MAX);
 }
