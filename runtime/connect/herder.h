@@ -68,8 +68,8 @@ struct rt_connect_host {
     rd_kafka_t *query;    /* ends of topics, committed offsets */
     struct rt_connector *connectors;
     struct rt_written *written;
-    int64_t follow_from; /* behind the replay */
-    struct rt_follow *follow;
+    int64_t watch_from; /* behind the replay */
+    struct rt_watch *watch;
 };
 
 typedef int rt_herder_fn(struct rt_connect_host *host, void *arg, struct bs_error *err);

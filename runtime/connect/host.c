@@ -1,16 +1,16 @@
 /* Host: the thread that owns the connectors, and the doors to it.
  *
  * One thread, one mailbox. REST handlers and the worker send calls and wait for their answers;
- * tasks send reports and the follower records of other workers, and do not wait. Each side frees
+ * tasks send reports and the watcher records of other workers, and do not wait. Each side frees
  * what it made. Every worker of a group knows every connector; which of them runs a task is settled
- * by the task's seat. The order at close: the follower ends, tasks are told to stop, their last
+ * by the task's seat. The order at close: the watcher ends, tasks are told to stop, their last
  * reports are taken, then the clients go. */
 #include "runtime/connect/host.h"
 
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "runtime/connect/definition.h"
-#include "runtime/connect/follow.h"
+#include "runtime/connect/watch.h"
 #include "runtime/connect/herder.h"
 #include "runtime/connect/journal.h"
 #include "runtime/connect/topics.h"
@@ -182,7 +182,7 @@ int rt_connect_open(const struct rt_connect_options *options, struct rt_connect_
     }
     if (result == 0 && host->instance) /* alone, nobody else writes */
         result =
-            rt_follow_open(host->bootstrap, host->follow_from, followed, host, &host->follow, err);
+            rt_watch_open(host->bootstrap, host->watch_from, followed, host, &host->watch, err);
     if (result < 0) {
         bs_error_wrap(err, "connector host");
         rt_connect_close(host);
@@ -216,7 +216,7 @@ void rt_connect_close(struct rt_connect_host *host)
 {
     if (!host)
         return;
-    rt_follow_close(host->follow);
+    rt_watch_close(host->watch);
     if (host->running) {
         rt_herder_call(host, begin_close, NULL, NULL);
         pthread_join(host->thread, NULL);

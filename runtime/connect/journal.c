@@ -257,7 +257,7 @@ int rt_journal_replay(struct rt_connect_host *host, struct bs_error *err)
             result = rt_herder_put(host, name, config,
                                    target_of(json_object_get(replay.targets, name)), err);
         }
-    host->follow_from = replay.next;
+    host->watch_from = replay.next;
     json_decref(replay.configs);
     json_decref(replay.targets);
     return result;
