@@ -433,11 +433,11 @@ static void log_synced(void *ctx, int result)
     struct bk_segment *segment = log->sync_segment;
     struct bs_error err = {0};
     segment->fd.pins--;
-    if (result == 0 && segment != bk_log_active(log) && !segment->dirty &&
+    if (result == 0 && !log->abandoned && segment != bk_log_active(log) && !segment->dirty &&
         bk_log_seal_segment(log, segment, &err) != 0)
         bs_log(&bk_event_log_failed, "index of a full segment not written, a restart reads it: %s",
                err.text);
-    if (result != 0 || segment == log->sync_until)
+    if (result != 0 || log->abandoned || segment == log->sync_until)
         log_sync_finish(log, result);
     else
         log_sync_next(log);
@@ -461,6 +461,11 @@ static void log_sync_next(struct bk_log *log)
     log->sync_segment->fd.pins++;
     log->sync_segment->dirty = false;
     files->sync_start(files, file, log_synced, log);
+}
+
+void bk_log_abandon(struct bk_log *log)
+{
+    log->abandoned = true;
 }
 
 void bk_log_sync_start(struct bk_log *log, io_sync_done *done, void *ctx)

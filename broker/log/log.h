@@ -46,6 +46,8 @@ int bk_log_open(const char *dir, const struct bk_log_config *config,
 /* Syncs and writes indexes and producer state, so that the next open needs no scan. */
 int bk_log_seal(struct bk_log *log, struct bs_error *err);
 void bk_log_close(struct bk_log *log); /* writes nothing; accepts NULL */
+/* Its folder is another's from now on: a sync under way ends, and nothing else is written. */
+void bk_log_abandon(struct bk_log *log);
 void bk_log_set_config(struct bk_log *log, const struct bk_log_config *config);
 const struct bk_log_config *bk_log_config(const struct bk_log *log);
 const char *bk_log_dir(const struct bk_log *log);

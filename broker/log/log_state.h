@@ -31,7 +31,7 @@ struct bk_log {
     struct bk_hint hints[BK_LOG_HINTS];
     unsigned hint_next;
     /* A sync under way: syncs segments from the oldest dirty one up to sync_until. */
-    bool syncing;
+    bool syncing, abandoned;
     struct bk_segment *sync_segment, *sync_until;
     io_sync_done *sync_done;
     void *sync_ctx;

@@ -50,6 +50,7 @@ void bk_partition_unref(struct bk_partition *partition)
     if (!partition || --partition->refs > 0)
         return;
     bk_log_close(partition->log);
+    bs_free(partition->gone);
     bk_topic_unref(partition->topic);
     bs_free(partition);
 }

@@ -20,6 +20,7 @@ struct bk_partition {
      * offset; they only rise. */
     int64_t high_bytes, stable_bytes;
     bool syncing, queued, removing;
+    char *gone;                   /* removing: what its folder is called now */
     int64_t sync_end, sync_bytes; /* what the sync under way covers */
     int64_t unsynced_messages, sync_due_ms, read_said_ms;
     struct bk_partition *next_queued; /* to be synced at the end of this turn of the loop */

@@ -194,7 +194,19 @@ static char *partition_dir(const struct bk_partitions *table, const struct bk_to
     return bs_asprintf("%s/%s-%" PRId32, table->dir, topic->name, index);
 }
 
-/* Closes a removed partition's log and removes its folder; no sync is under way. */
+/* Closes a removed partition's log and frees its space; no sync is under way. */
+static void partition_drop(struct bk_partitions *table, struct bk_partition *p)
+{
+    struct io_files *files = table->spec.ports.files;
+    bk_log_close(p->log);
+    p->log = NULL;
+    if (p->gone)
+        files->remove_later(files, p->gone);
+}
+
+/* Takes a removed partition's folder out of the way at once, also while a sync is under way: a new
+ * topic of the same name may come before its end, and the folder of that name is then the new
+ * one's. */
 static void partition_remove(struct bk_partitions *table, struct bk_partition *p)
 {
     struct io_files *files = table->spec.ports.files;
@@ -202,15 +214,17 @@ static void partition_remove(struct bk_partitions *table, struct bk_partition *p
     char id[23];
     bk_uuid_text(&p->topic->id, id);
     char *dir = partition_dir(table, p->topic, p->index);
-    char *gone =
+    p->gone =
         bs_asprintf("%s/%.100s-%" PRId32 ".%s-delete", table->dir, p->topic->name, p->index, id);
-    bk_log_close(p->log);
-    p->log = NULL;
-    if (files->rename(files, dir, gone, &err) == 0)
-        files->remove_later(files, gone);
-    else
+    if (p->log)
+        bk_log_abandon(p->log);
+    if (files->rename(files, dir, p->gone, &err) != 0) {
         bs_log(&event_delete, "%s", err.text);
-    bs_free(gone);
+        bs_free(p->gone);
+        p->gone = NULL;
+    }
+    if (!p->syncing)
+        partition_drop(table, p);
     bs_free(dir);
 }
 
@@ -323,8 +337,7 @@ static void table_remove(struct bk_partitions *table, const struct bk_topic *top
         p->error = KP_ERR_UNKNOWN_TOPIC_OR_PARTITION;
         p->removing = true;
         bk_waiter_moved(p);
-        if (!p->syncing)
-            partition_remove(table, p);
+        partition_remove(table, p);
         bk_partition_unref(p);
         table->partition_count--;
     }
@@ -444,7 +457,7 @@ static bool table_syncing(const struct bk_partitions *table)
 void bk_partitions_synced(struct bk_partitions *table, struct bk_partition *p)
 {
     if (p->removing && !p->syncing && p->log)
-        partition_remove(table, p);
+        partition_drop(table, p);
     if (table->stopped && !table_syncing(table))
         table_seal(table);
 }

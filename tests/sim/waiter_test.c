@@ -218,11 +218,48 @@ static void test_lost(void **state)
     bk_partition_unref(p);
 }
 
+static void none(void *ctx, int16_t error)
+{
+    (void)ctx, (void)error;
+}
+
+/* A topic that is removed and made again while a sync of the old one is under way: the new one's
+ * folder is left alone. */
+static void test_made_again(void **state)
+{
+    struct fixture *f = *state;
+    int64_t offset = -1;
+    struct bk_topic_spec spec = {.name = "t", .partition_count = 2, .replication_factor = 1};
+    for (int turn = 0; turn < 20; turn++) {
+        append(f, 0, NULL);
+        for (int i = 0; i < turn % 4; i++)
+            sim_world_step(&f->world);
+        const struct bk_topic *topic = bk_image_topic(bk_metadata_image(f->metadata), "t", 1);
+        assert_int_equal(0, bk_metadata_delete_topic(f->metadata, topic, none, NULL, NULL));
+        while (bk_image_topic(bk_metadata_image(f->metadata), "t", 1))
+            assert_true(sim_world_step(&f->world));
+        /* The old partition's sync may end before or after the new one is made. */
+        assert_int_equal(0, bk_metadata_create_topic(f->metadata, &spec, none, NULL, NULL));
+        while (!bk_image_topic(bk_metadata_image(f->metadata), "t", 1))
+            assert_true(sim_world_step(&f->world));
+        append(f, 0, &offset);
+        assert_int_equal(0, offset);
+        drain(f);
+        int64_t size = 0, mtime_ms = 0;
+        struct io_files *files = sim_disk_files(f->world.disk);
+        assert_int_equal(
+            0, files->stat(files, "data/t-0/00000000000000000000.log", &size, &mtime_ms, NULL));
+        assert_true(size > 0);
+        assert_int_equal(BS_ENOTFOUND, files->stat(files, "data/t-0/00000000000000000000.index",
+                                                   &size, &mtime_ms, NULL));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-        T(test_acks), T(test_bytes), T(test_time), T(test_cancel), T(test_lost),
+        T(test_acks), T(test_bytes), T(test_time), T(test_cancel), T(test_lost), T(test_made_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
