@@ -128,8 +128,7 @@ static void start_slot(struct rt_connect_host *host, struct rt_connector *connec
                                             .config = connector->config,
                                             .report = rt_connect_task_report,
                                             .ctx = host};
-    slot->stopping = slot->restart = slot->complete = false;
-    set_trace(&slot->trace, NULL);
+    slot->stopping = slot->restart = slot->complete = false; /* a trace stays until it runs */
     slot->task = rt_connector_task_start(&options);
 }
 
@@ -197,7 +196,8 @@ void rt_herder_align(struct rt_connect_host *host, struct rt_connector *connecto
     stop_slots(connector, false);
     for (size_t i = 0; i < connector->slot_count; i++) {
         struct rt_slot *slot = &connector->slots[i];
-        if (!slot->task && (slot->restart || slot->state == RT_STATE_PAUSED))
+        /* One that was told to stop and is wanted again before it ended is started here, too. */
+        if (!slot->task && (slot->restart || slot->state != RT_STATE_FAILED))
             start_slot(host, connector, i);
     }
 }
