@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -81,6 +82,7 @@ static pid_t broker_start(const char *program, const char *dir, int64_t *ret_ms)
         dup2(out[1], STDOUT_FILENO);
         close(out[0]);
         close(out[1]);
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that gives up leaves no broker behind */
         execl(program, program, dirs, listeners, "log.segment.bytes=1000000",
               "group.initial.rebalance.delay.ms=0", (char *)NULL);
         _exit(127);
