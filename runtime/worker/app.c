@@ -341,8 +341,6 @@ static void close_parts(struct rt_app_run *run)
     rt_globals_close(app->globals);
     for (int i = 1; i < run->started; i++)
         rt_pipeline_free(run->threads[i].pipeline);
-    if (app->admin)
-        rd_kafka_destroy(app->admin);
 }
 
 static void *main_entry(void *arg)
@@ -409,6 +407,8 @@ void rt_app_close(struct rt_app_run *run)
     rt_progress_stop(run->app.progress);
     if (run->thread)
         pthread_join(run->thread, NULL);
+    if (run->app.admin) /* others may ask through it until here */
+        rd_kafka_destroy(run->app.admin);
     rt_topics_deinit(&run->app.topics);
     rt_pipeline_free(run->app.first);
     bs_metric_deinit(&run->app.processed);

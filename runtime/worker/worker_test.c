@@ -35,13 +35,13 @@ static pid_t broker;
 /* ---- the worker process ---- */
 
 static const char *kill_step;
-static int kill_count;
+static int kill_count, kill_signal = SIGKILL;
 
 static void kill_here(const char *step)
 {
     static _Atomic int seen;
     if (strcmp(step, kill_step) == 0 && ++seen == kill_count)
-        kill(getpid(), SIGKILL);
+        kill(getpid(), kill_signal);
 }
 
 static void to_stderr(void *ctx, const struct bs_event *event, const char *text)
@@ -62,6 +62,10 @@ static int worker_main(char **argv)
     int rc = 0;
     bs_log_set_sink(to_stderr, NULL);
     kill_step = argv[4];
+    if (strncmp(kill_step, "sleep:", 6) == 0) {
+        kill_step += 6;
+        kill_signal = SIGSTOP;
+    }
     kill_count = atoi(argv[5]);
     rt_commit_hook = kill_here;
     bs_config_set(config, "state.dir", argv[2], "test", NULL);
@@ -373,6 +377,54 @@ static void one_of_two_workers_killed(void **state)
     (void)read_counts("two-out", true);
 }
 
+/* A worker that sleeps through its session and its transaction's time-out wakes up as a zombie:
+ * what it had open must leave no trace, and it joins again. */
+static void a_zombie_is_fenced(void **state)
+{
+    char file[128], end[128];
+    pid_t first, second;
+    (void)state;
+    snprintf(end, sizeof end, "%s/zombie-end", dir);
+    make_topic("zombie-in");
+    write_pipeline("zombie", "exactly_once", file);
+    first = start_worker("zombie-a", file, "sleep:offsets-sent", 3, end);
+    second = start_worker("zombie-b", file, "never", NEVER, end);
+    until_logged("zombie-a", "worker.assigned zombie-0: 2 partitions");
+    until_logged("zombie-b", "worker.assigned zombie-0: 2 partitions");
+    fill_topic("zombie-in");
+    until_logged("zombie-b", "worker.assigned zombie-0: 4 partitions");
+    kill(first, SIGCONT);
+    until_counted("zombie-out", "zombie-b");
+    until_logged("zombie-a", "worker.session-restart");
+    close(open(end, O_CREAT | O_WRONLY, 0666));
+    expect_well(wait_for(first), "zombie-a");
+    expect_well(wait_for(second), "zombie-b");
+    (void)read_counts("zombie-out", true);
+}
+
+/* A worker with another version of the file is refused while one of the group runs. */
+static void another_version_is_refused(void **state)
+{
+    char file[128], end[128];
+    FILE *out;
+    pid_t first;
+    (void)state;
+    snprintf(end, sizeof end, "%s/version-end", dir);
+    make_topic("version-in");
+    make_topic("other-in");
+    write_pipeline("version", "exactly_once", file);
+    first = start_worker("version-a", file, "never", NEVER, end);
+    until_logged("version-a", "worker.assigned version-0: 4 partitions");
+    out = fopen(file, "a");
+    assert_non_null(out);
+    fprintf(out, "weir.stream(\"other-in\"):to(\"version-out\")\n");
+    fclose(out);
+    assert_int_not_equal(wait_for(start_worker("version-b", file, "never", NEVER, "")), 0);
+    until_logged("version-b", "runs another version of this file");
+    close(open(end, O_CREAT | O_WRONLY, 0666));
+    expect_well(wait_for(first), "version-a");
+}
+
 static void at_least_once_loses_nothing(void **state)
 {
     char file[128];
@@ -389,8 +441,8 @@ static void at_least_once_loses_nothing(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(killed_at_every_step),
-        cmocka_unit_test(one_of_two_workers_killed),
+        cmocka_unit_test(killed_at_every_step),        cmocka_unit_test(one_of_two_workers_killed),
+        cmocka_unit_test(a_zombie_is_fenced),          cmocka_unit_test(another_version_is_refused),
         cmocka_unit_test(at_least_once_loses_nothing),
     };
     self_path = argv[0];
