@@ -182,13 +182,24 @@ int sr_subject_lookup(void *ctx, struct ht_request *request, struct ht_response 
     return sr_end(&call);
 }
 
-/* GET …/metadata?key=a&value=b: one pair. */
+/* The i-th key goes with the i-th value; all must be there. */
+static bool has_pairs(const struct ht_request *request, const struct sr_content *content)
+{
+    const char *key;
+    for (unsigned i = 0; (key = ht_query_at(request, "key", i)); i++) {
+        const char *value = ht_query_at(request, "value", i);
+        if (value == NULL || !bs_bytes_is(sr_content_property(content, key), value))
+            return false;
+    }
+    return true;
+}
+
+/* GET …/metadata?key=a&value=b&key=c&value=d */
 int sr_subject_metadata(void *ctx, struct ht_request *request, struct ht_response *response)
 {
     struct sr_call call;
     if (sr_begin_subject(&call, ctx, request, response)) {
         const struct sr_subject *subject = sr_store_subject(call.store, call.subject);
-        const char *key = ht_query(request, "key"), *value = ht_query(request, "value");
         bool deleted = sr_flag(&call, "deleted");
         if (!(deleted ? subject && subject->count : sr_subject_live(subject))) {
             sr_fail(&call, 40401, "Subject '%s' not found.", call.subject);
@@ -196,9 +207,7 @@ int sr_subject_metadata(void *ctx, struct ht_request *request, struct ht_respons
         }
         for (size_t i = subject->count; i-- > 0;) {
             const struct sr_version *version = &subject->versions[i];
-            if ((version->deleted && !deleted) ||
-                (key && (value == NULL ||
-                         !bs_bytes_is(sr_content_property(&version->entry->content, key), value))))
+            if ((version->deleted && !deleted) || !has_pairs(request, &version->entry->content))
                 continue;
             sr_put_version(&call, call.subject, version, true);
             return sr_end(&call);
