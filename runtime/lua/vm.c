@@ -243,6 +243,22 @@ int rt_vm_call(struct rt_vm *vm, const struct rt_call *call, struct rt_datum *re
     return rc;
 }
 
+/* A pair on top of the stack has positions 1 and 2 only: names would give a record of nothing. */
+static void check_pair(lua_State *L, size_t i)
+{
+    if (!lua_istable(L, -1))
+        luaL_error(L, "item %d of the list must be { value, key }, it is a %s", (int)i + 1,
+                   rt_view_test(L, -1) ? "value without a key" : luaL_typename(L, -1));
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+        lua_Integer at = lua_isinteger(L, -2) ? lua_tointeger(L, -2) : 0;
+        if (at == 1 || at == 2)
+            continue;
+        lua_pushvalue(L, -2);
+        luaL_error(L, "item %d of the list must be { value, key }, it has a field '%s'", (int)i + 1,
+                   luaL_tolstring(L, -1, NULL));
+    }
+}
+
 static void list_item(lua_State *L, struct call_frame *frame, size_t i)
 {
     lua_geti(L, FRAME + 1, (lua_Integer)i + 1);
@@ -251,9 +267,7 @@ static void list_item(lua_State *L, struct call_frame *frame, size_t i)
         lua_pop(L, 1);
         return;
     }
-    if (!lua_istable(L, -1) && !rt_view_test(L, -1))
-        luaL_error(L, "item %d of the list must be { value, key }, it is a %s", (int)i + 1,
-                   luaL_typename(L, -1));
+    check_pair(L, i);
     lua_geti(L, -1, 1);
     rt_lua_get(L, -1, VIEWS, &frame->items[i].value);
     lua_geti(L, -2, 2);

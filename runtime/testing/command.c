@@ -51,6 +51,10 @@ int rt_test_main(int argc, char **argv)
         if (rc) {
             failed++;
             printf("  FAIL  %s\n", err.text);
+        } else if (!well && !badly) { /* a pipeline's own file, or a test that tests nothing */
+            failed++;
+            printf("  FAIL  %s: no test ran; a test file calls t.describe (weir test --help)\n",
+                   argv[i]);
         }
     }
     printf("%zu passed, %zu failed\n", passed, failed);

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+enum { LOOP_MAX = 1000000 }; /* records that one piped record may give through topics */
+
 struct schema_entry {
     char *subject;
     int32_t id;
@@ -348,8 +350,15 @@ static int feed(struct rt_driver *driver, struct rt_message *message, struct bs_
 static int drain(struct rt_driver *driver, struct bs_error *err)
 {
     int rc = 0;
-    while (driver->first && !rc) {
+    for (size_t fed = 0; driver->first && !rc; fed++) {
         struct queued *item = driver->first;
+        if (fed == LOOP_MAX) {
+            rc = bs_error_set(err, BS_ELIMIT,
+                              "one record gave more than %d through topic '%s': does the pipeline "
+                              "write what it reads?",
+                              LOOP_MAX, item->output.topic);
+            break;
+        }
         driver->first = item->next;
         if (!driver->first)
             driver->last = &driver->first;

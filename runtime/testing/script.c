@@ -133,6 +133,12 @@ static int encode(lua_State *L, struct rt_driver *driver, const char *topic, int
     return rc;
 }
 
+static int native_load(lua_State *L)
+{
+    struct bs_error err = {0};
+    return rt_driver_load(check_driver(L), &err) ? raise(L, &err) : 0;
+}
+
 /* (driver, topic, key, value[, { timestamp =, headers = }]) */
 static int native_pipe(lua_State *L)
 {
@@ -305,17 +311,11 @@ static int traceback(lua_State *L)
 
 static int run_body(lua_State *L)
 {
-    static const luaL_Reg natives[] = {{"driver", native_driver},
-                                       {"schema", native_schema},
-                                       {"pipe", native_pipe},
-                                       {"read_all", native_read_all},
-                                       {"advance", native_advance},
-                                       {"dropped", native_dropped},
-                                       {"restart", native_restart},
-                                       {"print", native_print},
-                                       {"show", native_show},
-                                       {"duration", native_duration},
-                                       {NULL, NULL}};
+    static const luaL_Reg natives[] = {
+        {"driver", native_driver},   {"load", native_load},         {"schema", native_schema},
+        {"pipe", native_pipe},       {"read_all", native_read_all}, {"advance", native_advance},
+        {"dropped", native_dropped}, {"restart", native_restart},   {"print", native_print},
+        {"show", native_show},       {"duration", native_duration}, {NULL, NULL}};
     struct run *run = lua_touserdata(L, 3);
     lua_settop(L, 0);
     if (luaL_loadbufferx(L, rt_weir_lua, rt_weir_lua_size, "=weir.lua", "t"))

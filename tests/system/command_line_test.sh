@@ -11,6 +11,14 @@ done
 for command in topic schema connector; do
     "$weir" $command --help | grep -q Verbs || fail "$command --help shows no verbs"
 done
+"$weir" help | sed -n 's/^  \([a-z]*\)  .*/\1/p' >"$stage/commands"
+while read -r command; do
+    "$weir" "$command" --help >/dev/null 2>&1 || fail "weir $command --help fails"
+done <"$stage/commands"
+printf 'return 1\n' >"$stage/none_test.lua"
+expect_fail 1 "no test ran" "$weir" test "$stage/none_test.lua"
+printf 'require("weir.test").describe("a", "nowhere.lua", function() end)\n' >"$stage/nowhere_test.lua"
+expect_fail 1 "nowhere.lua: No such file" "$weir" test "$stage/nowhere_test.lua"
 expect_fail 2 "unknown command 'brocker'; did you mean 'broker'" "$weir" brocker
 expect_fail 2 "Usage" "$weir"
 expect_fail 2 "unrecognized option" "$weir" broker --nonsense

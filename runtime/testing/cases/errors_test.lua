@@ -31,3 +31,5 @@ refused("key", "key.lua:2: to 'out': the key is an integer, but key = \"string\"
 refused("schema", "schema.lua:2: to: subject 'out-value' has no schema")
 refused("expression", "expression.lua:2: filter: the expression cannot be read")
 refused("empty", "the file builds no pipeline")
+refused("named", "named.lua:2: item 1 of the list must be { value, key }, it has a field '")
+refused("circle", "through topic 'in': does the pipeline write what it reads?")

@@ -1,0 +1,2 @@
+local weir = require "weir"
+weir.stream("in"):to("in")
