@@ -239,6 +239,6 @@ const char *cl_kafka_hint(const struct bs_error *err)
         return "is a broker running there? `weir dev` starts one; --bootstrap HOST:PORT names "
                "another";
     if (err->code == BS_ENOTFOUND)
-        return "weir topic list shows the topics that exist";
+        return "weir topic create NAME makes one; weir topic list shows those that exist";
     return NULL;
 }
