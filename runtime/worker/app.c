@@ -9,7 +9,7 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/registry/client.h"
-#include "runtime/worker/follow.h"
+#include "runtime/worker/keeper.h"
 #include "runtime/worker/peers.h"
 #include "runtime/worker/thread.h"
 
@@ -63,7 +63,7 @@ struct rt_app_run {
     struct rt_thread *threads;
     pthread_t *handles;
     int started;
-    struct rt_follow *follow;
+    struct rt_keeper *keeper;
     uint64_t quiet_version; /* of rt_app_caught_up's last look; 0: it was not quiet */
 };
 
@@ -251,7 +251,7 @@ static int open_globals(struct rt_app_run *run, struct bs_error *err)
                          err);
     bs_free(dir);
     bs_free(specs);
-    return rc != 0 ? rc : rt_follow_open(app, &run->follow, err);
+    return rc != 0 ? rc : rt_keeper_open(app, &run->keeper, err);
 }
 
 static void *thread_entry(void *arg)
@@ -337,7 +337,7 @@ static void close_parts(struct rt_app_run *run)
     struct rt_app *app = &run->app;
     for (int i = 0; i < run->started; i++)
         pthread_join(run->handles[i], NULL);
-    rt_follow_close(run->follow);
+    rt_keeper_close(run->keeper);
     rt_globals_close(app->globals);
     for (int i = 1; i < run->started; i++)
         rt_pipeline_free(run->threads[i].pipeline);

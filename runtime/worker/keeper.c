@@ -2,7 +2,7 @@
  * only, outside any group. Rows and positions go to RocksDB in one batch; a position that the topic
  * does not have (any more) rebuilds its table. The first read runs on the app's thread, the rest on
  * one of its own. */
-#include "runtime/worker/follow.h"
+#include "runtime/worker/keeper.h"
 
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -25,7 +25,7 @@ struct place {
     int64_t position, target;
 };
 
-struct rt_follow {
+struct rt_keeper {
     struct rt_app *app;
     rd_kafka_t *consumer;
     struct place *places;
@@ -35,18 +35,18 @@ struct rt_follow {
     bool started;
 };
 
-static int add_table(struct rt_follow *follow, size_t table, struct bs_error *err)
+static int add_table(struct rt_keeper *keeper, size_t table, struct bs_error *err)
 {
-    struct rt_app *app = follow->app;
+    struct rt_app *app = keeper->app;
     const char *topic = app->plan->globals[table].topic;
     int32_t partitions = rt_topics_partitions(&app->topics, topic);
-    size_t first_place = follow->count;
+    size_t first_place = keeper->count;
     bool rebuild = false;
     int rc = 0;
-    follow->places =
-        bs_realloc(follow->places, (follow->count + (size_t)partitions) * sizeof *follow->places);
+    keeper->places =
+        bs_realloc(keeper->places, (keeper->count + (size_t)partitions) * sizeof *keeper->places);
     for (int32_t p = 0; p < partitions && rc == 0; p++) {
-        struct place *place = &follow->places[follow->count++];
+        struct place *place = &keeper->places[keeper->count++];
         int64_t first, end;
         *place = (struct place){.table = table, .partition = p};
         rc = rt_globals_position(app->globals, table, p, &place->position, err);
@@ -62,12 +62,12 @@ static int add_table(struct rt_follow *follow, size_t table, struct bs_error *er
     if (rc != 0 || !rebuild)
         return rc;
     bs_log(&REBUILT, "topic %s", topic);
-    for (size_t i = first_place; i < follow->count; i++)
-        follow->places[i].position = 0;
+    for (size_t i = first_place; i < keeper->count; i++)
+        keeper->places[i].position = 0;
     return rt_globals_wipe(app->globals, table, partitions, err);
 }
 
-static int open_consumer(struct rt_follow *follow, struct bs_error *err)
+static int open_consumer(struct rt_keeper *keeper, struct bs_error *err)
 {
     char group[300];
     const struct rt_client_option options[] = {{"group.id", group},
@@ -81,30 +81,30 @@ static int open_consumer(struct rt_follow *follow, struct bs_error *err)
                                                {"queued.max.messages.kbytes", "4096"},
                                                {0}};
     struct rt_client_spec spec = {.type = RD_KAFKA_CONSUMER,
-                                  .bootstrap = follow->app->shared->settings->bootstrap,
+                                  .bootstrap = keeper->app->shared->settings->bootstrap,
                                   .client_id = group,
                                   .options = options,
-                                  .where = follow->app->plan->file};
+                                  .where = keeper->app->plan->file};
     rd_kafka_topic_partition_list_t *list;
     rd_kafka_resp_err_t code;
     int rc;
-    snprintf(group, sizeof group, "%s-global", follow->app->plan->app_id);
-    rc = rt_client_open(&spec, &follow->consumer, err);
+    snprintf(group, sizeof group, "%s-global", keeper->app->plan->app_id);
+    rc = rt_client_open(&spec, &keeper->consumer, err);
     if (rc != 0)
         return rc;
-    rd_kafka_poll_set_consumer(follow->consumer);
-    list = rd_kafka_topic_partition_list_new((int)follow->count);
-    for (size_t i = 0; i < follow->count; i++)
+    rd_kafka_poll_set_consumer(keeper->consumer);
+    list = rd_kafka_topic_partition_list_new((int)keeper->count);
+    for (size_t i = 0; i < keeper->count; i++)
         rd_kafka_topic_partition_list_add(list,
-                                          follow->app->plan->globals[follow->places[i].table].topic,
-                                          follow->places[i].partition)
-            ->offset = follow->places[i].position;
-    code = rd_kafka_assign(follow->consumer, list);
+                                          keeper->app->plan->globals[keeper->places[i].table].topic,
+                                          keeper->places[i].partition)
+            ->offset = keeper->places[i].position;
+    code = rd_kafka_assign(keeper->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : rt_client_fail(err, code, "global tables");
 }
 
-static int take(struct rt_follow *follow, const rd_kafka_message_t *message, struct bs_error *err)
+static int take(struct rt_keeper *keeper, const rd_kafka_message_t *message, struct bs_error *err)
 {
     rd_kafka_timestamp_type_t type;
     bool eof = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
@@ -113,97 +113,97 @@ static int take(struct rt_follow *follow, const rd_kafka_message_t *message, str
             return 0;
         return rt_client_fail(err, message->err, "reading a global table");
     }
-    for (size_t i = 0; i < follow->count; i++) {
-        struct place *place = &follow->places[i];
+    for (size_t i = 0; i < keeper->count; i++) {
+        struct place *place = &keeper->places[i];
         if (place->partition != message->partition ||
-            strcmp(follow->app->plan->globals[place->table].topic,
+            strcmp(keeper->app->plan->globals[place->table].topic,
                    rd_kafka_topic_name(message->rkt)) != 0)
             continue;
         place->position = eof ? message->offset : message->offset + 1;
-        rt_globals_set_position(follow->app->globals, place->table, place->partition,
+        rt_globals_set_position(keeper->app->globals, place->table, place->partition,
                                 place->position);
         if (eof || !message->key) /* a row without a key is no row: Kafka Streams skips it too */
             continue;
-        rt_globals_put(follow->app->globals, place->table, bs_bytes(message->key, message->key_len),
+        rt_globals_put(keeper->app->globals, place->table, bs_bytes(message->key, message->key_len),
                        bs_bytes(message->payload, message->payload ? message->len : 0),
                        rd_kafka_message_timestamp(message, &type));
-        follow->records++;
+        keeper->records++;
     }
     return 0;
 }
 
-static int read_batch(struct rt_follow *follow, struct bs_error *err)
+static int read_batch(struct rt_keeper *keeper, struct bs_error *err)
 {
     int rc = 0, n = 0;
     for (; n < BATCH && rc == 0; n++) {
-        rd_kafka_message_t *message = rd_kafka_consumer_poll(follow->consumer, n ? 0 : POLL_MS);
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(keeper->consumer, n ? 0 : POLL_MS);
         if (!message)
             break;
-        rc = take(follow, message, err);
+        rc = take(keeper, message, err);
         rd_kafka_message_destroy(message);
     }
-    return rc == 0 && n > 0 ? rt_globals_write(follow->app->globals, err) : rc;
+    return rc == 0 && n > 0 ? rt_globals_write(keeper->app->globals, err) : rc;
 }
 
-static bool at_targets(const struct rt_follow *follow)
+static bool at_targets(const struct rt_keeper *keeper)
 {
-    for (size_t i = 0; i < follow->count; i++)
-        if (follow->places[i].position < follow->places[i].target)
+    for (size_t i = 0; i < keeper->count; i++)
+        if (keeper->places[i].position < keeper->places[i].target)
             return false;
     return true;
 }
 
 static void *run(void *arg)
 {
-    struct rt_follow *follow = arg;
+    struct rt_keeper *keeper = arg;
     struct bs_error err = {0};
-    while (!rt_progress_stopping(follow->app->progress))
-        if (read_batch(follow, &err) != 0) {
-            rt_progress_phase(follow->app->progress, RT_PHASE_FAILED, err.text);
+    while (!rt_progress_stopping(keeper->app->progress))
+        if (read_batch(keeper, &err) != 0) {
+            rt_progress_phase(keeper->app->progress, RT_PHASE_FAILED, err.text);
             break;
         }
     return NULL;
 }
 
-int rt_follow_open(struct rt_app *app, struct rt_follow **ret, struct bs_error *err)
+int rt_keeper_open(struct rt_app *app, struct rt_keeper **ret, struct bs_error *err)
 {
-    struct rt_follow *follow = bs_new(struct rt_follow);
+    struct rt_keeper *keeper = bs_new(struct rt_keeper);
     int rc = 0;
-    follow->app = app;
+    keeper->app = app;
     for (size_t i = 0; i < app->plan->global_count && rc == 0; i++)
-        rc = add_table(follow, i, err);
+        rc = add_table(keeper, i, err);
     if (rc == 0)
-        rc = open_consumer(follow, err);
-    while (rc == 0 && !at_targets(follow)) {
-        rc = read_batch(follow, err);
+        rc = open_consumer(keeper, err);
+    while (rc == 0 && !at_targets(keeper)) {
+        rc = read_batch(keeper, err);
         if (rc == 0 && rt_progress_stopping(app->progress))
             rc = bs_error_set(err, BS_ECANCELLED, "stopped while reading global tables");
     }
     if (rc == 0) {
         bs_log(&READ, "%s: %zu tables, %lld new records", app->plan->app_id,
-               app->plan->global_count, (long long)follow->records);
-        follow->started = pthread_create(&follow->thread, NULL, run, follow) == 0;
-        if (!follow->started)
+               app->plan->global_count, (long long)keeper->records);
+        keeper->started = pthread_create(&keeper->thread, NULL, run, keeper) == 0;
+        if (!keeper->started)
             rc = bs_error_set(err, BS_ENOMEM, "cannot start a thread for global tables");
     }
     if (rc != 0) {
-        rt_follow_close(follow);
-        follow = NULL;
+        rt_keeper_close(keeper);
+        keeper = NULL;
     }
-    *ret = follow;
+    *ret = keeper;
     return rc;
 }
 
-void rt_follow_close(struct rt_follow *follow)
+void rt_keeper_close(struct rt_keeper *keeper)
 {
-    if (!follow)
+    if (!keeper)
         return;
-    if (follow->started)
-        pthread_join(follow->thread, NULL);
-    if (follow->consumer) {
-        rd_kafka_consumer_close(follow->consumer);
-        rd_kafka_destroy(follow->consumer);
+    if (keeper->started)
+        pthread_join(keeper->thread, NULL);
+    if (keeper->consumer) {
+        rd_kafka_consumer_close(keeper->consumer);
+        rd_kafka_destroy(keeper->consumer);
     }
-    bs_free(follow->places);
-    bs_free(follow);
+    bs_free(keeper->places);
+    bs_free(keeper);
 }
