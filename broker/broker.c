@@ -24,7 +24,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
-enum { STATUS_EVERY_MS = 1000 };
+enum { STATUS_EVERY_MS = 1000, LOADING_EVERY_MS = 5 };
 
 static const struct bs_event LISTENING = {"broker.listening", BS_LOG_INFO,
                                           "The broker takes connections."};
@@ -105,7 +105,8 @@ static void status(void *ctx)
     bs_metric_set(&broker->loading, bk_shards_loading(shards));
     bs_metric_set(&broker->failed, bk_metadata_failed(broker->metadata));
     if (!broker->stopping)
-        io_timer_start(broker->status_timer, STATUS_EVERY_MS);
+        io_timer_start(broker->status_timer,
+                       bk_shards_loading(shards) ? LOADING_EVERY_MS : STATUS_EVERY_MS);
 }
 
 static int bk_health(void *self, struct bs_buf *out)

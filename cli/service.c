@@ -27,7 +27,7 @@ static const struct bs_event CAUGHT_UP = {
     "weir.caught_up", BS_LOG_INFO,
     "Bounded sources are complete, nothing is left to read, sinks have committed."};
 
-static volatile sig_atomic_t signal_count;
+static volatile sig_atomic_t signal_count, opening;
 static int signal_fd = -1;
 
 static void on_signal(int number)
@@ -35,6 +35,8 @@ static void on_signal(int number)
     uint64_t one = 1;
     int saved = errno;
     signal_count = signal_count + 1;
+    if (opening)
+        _exit(CL_OK); /* it may wait for a broker for long; nothing runs yet that has to end well */
     if (signal_count > 1)
         _exit(128 + number);
     if (write(signal_fd, &one, sizeof one) < 0) {
@@ -51,6 +53,13 @@ void cl_signal_open(void)
     sigaction(SIGTERM, &act, NULL);
     sigaction(SIGINT, &act, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
+}
+
+void cl_signal_opening(bool yes)
+{
+    opening = yes;
+    if (yes && cl_signal_seen())
+        _exit(CL_OK);
 }
 
 bool cl_signal_seen(void)

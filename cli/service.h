@@ -20,6 +20,8 @@ void cl_service_close(struct cl_service *service); /* also frees the config; acc
  * once. Call before any thread is started. */
 void cl_signal_open(void);
 bool cl_signal_seen(void);
+/* While a single role is being opened a signal ends the program at once. */
+void cl_signal_opening(bool yes);
 
 /* Waits until a role is ready for work, so that what is opened next finds it so; a signal ends the
  * wait too (0). The role's failure is the error. */

@@ -12,10 +12,12 @@ static int run_open(struct cl_service *service, const struct cl_args *args, cons
                     struct bs_error *err)
 {
     struct cl_health_http *health = NULL;
-    int status = CL_FAILED;
+    int status = CL_FAILED, rc;
     cl_signal_open();
-    if (cl_service_open(service, args->files, err) == 0 &&
-        (http == NULL || cl_health_http_open(http, service, &health, err) == 0))
+    cl_signal_opening(true);
+    rc = cl_service_open(service, args->files, err);
+    cl_signal_opening(false);
+    if (rc == 0 && (http == NULL || cl_health_http_open(http, service, &health, err) == 0))
         status = cl_service_wait(service, 1, false, err);
     cl_health_http_close(health);
     return status;

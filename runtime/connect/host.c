@@ -151,6 +151,8 @@ static int open_clients(struct rt_connect_host *host, struct bs_error *err)
                                rt_kafka_conf(host->bootstrap, "weir-connect-query", reader),
                                &host->query, err);
     if (result == 0)
+        result = rt_kafka_wait(host->producer, host->bootstrap, err);
+    if (result == 0)
         result = rt_topics_make(host->producer, err);
     return result;
 }

@@ -9,10 +9,13 @@
 #include <string.h>
 #include <strings.h>
 
-enum { ADMIN_MS = 30000, METADATA_MS = 30000 };
+enum { ADMIN_MS = 30000, METADATA_MS = 30000, WAIT_MS = 60000, WAIT_STEP_MS = 1000 };
 
 static const struct bs_event said = {"connect.client", BS_LOG_DEBUG,
                                      "What the Kafka client library reports about a connection."};
+
+static const struct bs_event waiting = {"connect.waiting_for_broker", BS_LOG_WARN,
+                                        "No broker answers yet; start one, or mend the address."};
 
 static void log_cb(const rd_kafka_t *client, int level, const char *facility, const char *text)
 {
@@ -103,6 +106,26 @@ static int fail(struct bs_error *err, rd_kafka_resp_err_t code, const char *what
 {
     return bs_error_set(err, rt_kafka_error(code), "%s %s: %s", what, topic,
                         text ? text : rd_kafka_err2str(code));
+}
+
+int rt_kafka_wait(rd_kafka_t *client, const char *bootstrap, struct bs_error *err)
+{
+    for (int waited_ms = 0;; waited_ms += WAIT_STEP_MS) {
+        const struct rd_kafka_metadata *metadata = NULL;
+        rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, NULL, &metadata, WAIT_STEP_MS);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            rd_kafka_metadata_destroy(metadata);
+            return 0;
+        }
+        if (waited_ms >= WAIT_MS)
+            return bs_error_set(err, rt_kafka_error(code),
+                                "no answer for %d s; is it running, and is bootstrap.servers "
+                                "(--bootstrap) its address?",
+                                WAIT_MS / 1000);
+        if (waited_ms % (5 * WAIT_STEP_MS) == 0)
+            bs_log(&waiting, "the broker at %s does not answer; the worker waits for it",
+                   bootstrap);
+    }
 }
 
 int rt_kafka_topic_make(rd_kafka_t *client, const char *topic, int partitions, int copies,

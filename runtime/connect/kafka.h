@@ -20,6 +20,8 @@ int rt_kafka_override(rd_kafka_conf_t *conf, const struct cn_config *config, con
 int rt_kafka_open(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **ret,
                   struct bs_error *err);
 
+/* Waits until a broker answers, up to a minute; says in the log that it does. */
+int rt_kafka_wait(rd_kafka_t *client, const char *bootstrap, struct bs_error *err);
 /* Makes a topic; one that is there already is fine. partitions, copies −1: the cluster's default.
  * `pairs`: topic settings (name, value, …, NULL) or NULL. */
 int rt_kafka_topic_make(rd_kafka_t *client, const char *topic, int partitions, int copies,

@@ -72,3 +72,18 @@ wait $listener
 grep -q READY=1 "$stage/notified" || fail "no READY=1"
 kill -INT "$(pid_of broker)"
 wait "$(pid_of broker)" || fail "SIGINT gave status $?"
+
+say "a worker waits for its broker; SIGTERM ends the wait"
+start broker "$weir" broker --data "$stage/d1" --listen 127.0.0.1:0
+ready broker
+at=$(address broker broker)
+stop broker
+start worker "$weir" worker --data "$stage/w" --listen 127.0.0.1:0 --bootstrap "$at"
+until_true 10 logged worker "the broker at $at does not answer"
+stop worker
+start worker "$weir" worker --data "$stage/w" --listen 127.0.0.1:0 --bootstrap "$at"
+until_true 10 logged worker "the broker at $at does not answer"
+start broker "$weir" broker --data "$stage/d1" --listen "$at"
+ready worker
+stop worker
+stop broker
