@@ -26,7 +26,7 @@
 
 #include <cmocka.h>
 
-enum { KEYS = 10, RECORDS = 30000, PARTITIONS = 2, WAIT_MS = 60000, NEVER = 1 << 30 };
+enum { KEYS = 10, RECORDS = 90000, PARTITIONS = 2, WAIT_MS = 60000, NEVER = 1 << 30 };
 
 static const char *weir_path, *self_path;
 static char dir[64], bootstrap[64];
