@@ -75,7 +75,7 @@ static int digit(uint8_t c)
                                   : -1;
 }
 
-static int write_hex(struct bs_bytes text, struct bs_buf *out, struct bs_error *err)
+int cl_hex_read(struct bs_bytes text, struct bs_buf *out, struct bs_error *err)
 {
     if (text.len % 2)
         return bs_error_set(err, BS_EINVAL, "hex takes two digits for each byte");
@@ -99,7 +99,7 @@ int cl_codec_write(struct cl_codec *codec, struct bs_bytes text, struct bs_buf *
         bs_buf_put(out, text.ptr, text.len);
         return 0;
     case CL_HEX:
-        return write_hex(text, out, err);
+        return cl_hex_read(text, out, err);
     case CL_JSON: /* checked, then sent as it was typed */
         rc = sd_json_read(text, &codec->arena, &value, err);
         if (rc == 0)

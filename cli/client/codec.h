@@ -28,6 +28,8 @@ int cl_codec_write(struct cl_codec *codec, struct bs_bytes text, struct bs_buf *
 /* Bytes of a record → text, appended; `quoted`: as a JSON value (strings in quotes). */
 int cl_codec_read(struct cl_codec *codec, struct bs_bytes bytes, bool quoted, struct bs_buf *out,
                   struct bs_error *err);
+/* Hex digits → bytes, appended. */
+int cl_hex_read(struct bs_bytes text, struct bs_buf *out, struct bs_error *err);
 /* A whole file, at most 1 MiB. */
 int cl_file_read(const char *file, struct bs_buf *out, struct bs_error *err);
 

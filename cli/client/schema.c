@@ -1,84 +1,11 @@
-/* weir schema: register, list, show, check, delete, level: the registry's REST interface. */
+/* weir schema: register, list, show, check, delete, level: the registry's REST interface; the table
+ * of all verbs. */
 #include "cli/client/codec.h"
 #include "cli/client/commands.h"
-#include "cli/client/rest.h"
-#include "cli/client/verb.h"
+#include "cli/client/schema_args.h"
 #include "lib/base/mem.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-enum { KEY_REGISTRY = 0x2000, KEY_PERMANENT };
-enum { ARGS_MAX = 2 };
-
-struct schema_args {
-    struct cl_rest rest;
-    const char *args[ARGS_MAX];
-    size_t count;
-    bool permanent;
-};
-
-static const struct argp_option OPTIONS[] = {
-    {.name = "registry",
-     .key = KEY_REGISTRY,
-     .arg = "URL",
-     .doc = "Default $WEIR_REGISTRY_URL or http://127.0.0.1:8081"},
-    {0}};
-static const struct argp_option DELETE_OPTIONS[] = {
-    {.name = "registry",
-     .key = KEY_REGISTRY,
-     .arg = "URL",
-     .doc = "Default $WEIR_REGISTRY_URL or http://127.0.0.1:8081"},
-    {.name = "permanent", .key = KEY_PERMANENT, .doc = "For good, after a first delete"},
-    {0}};
-
-static error_t parse_option(int key, char *arg, struct argp_state *state)
-{
-    struct schema_args *args = state->input;
-    switch (key) {
-    case KEY_REGISTRY:
-        args->rest.url = arg;
-        return 0;
-    case KEY_PERMANENT:
-        args->permanent = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (args->count == ARGS_MAX)
-            argp_error(state, "one argument too many: '%s'", arg);
-        else
-            args->args[args->count++] = arg;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-static void parse(struct schema_args *args, const struct argp_option *options, const char *args_doc,
-                  const char *doc, size_t least, int argc, char **argv)
-{
-    struct argp argp = {
-        .options = options, .parser = parse_option, .args_doc = args_doc, .doc = doc};
-    const char *url = getenv("WEIR_REGISTRY_URL");
-    *args = (struct schema_args){.rest = {.url = url && *url ? url : "http://127.0.0.1:8081",
-                                          .content_type = "application/vnd.schemaregistry.v1+json",
-                                          .name = "schema registry"}};
-    cl_verb_parse(&argp, argc, argv, args);
-    if (args->count < least) {
-        fprintf(stderr, "%s: too few arguments; usage: %s %s\n", argv[0], argv[0], args_doc);
-        exit(CL_USAGE);
-    }
-}
-
-static int finish(char **argv, const struct bs_error *err)
-{
-    return err->code == 0
-               ? CL_OK
-               : cl_verb_fail(argv[0], err,
-                              err->code == BS_ECONNECT
-                                  ? "is a registry running there? --registry URL names another"
-                                  : NULL);
-}
 
 /* {"schema": "text of the file"} */
 static int read_body(const char *file, json_t **ret, struct bs_error *err)
@@ -96,11 +23,12 @@ static int read_body(const char *file, json_t **ret, struct bs_error *err)
 
 static int run_register(int argc, char **argv)
 {
-    struct schema_args args;
+    struct cl_schema_args args;
     struct bs_error err = {0};
     json_t *body = NULL, *answer = NULL;
-    parse(&args, OPTIONS, "SUBJECT FILE.avsc",
-          "Registers a schema; nothing changes when the subject has it already.", 2, argc, argv);
+    cl_schema_args_parse(&args, 0, "SUBJECT FILE.avsc",
+                         "Registers a schema; nothing changes when the subject has it already.", 2,
+                         argc, argv);
     if (read_body(args.args[1], &body, &err) == 0) {
         char *subject = cl_rest_escape(args.args[0]);
         char *path = bs_asprintf("/subjects/%s/versions", subject);
@@ -112,7 +40,7 @@ static int run_register(int argc, char **argv)
     }
     json_decref(body);
     json_decref(answer);
-    return finish(argv, &err);
+    return cl_schema_finish(argv, &err);
 }
 
 static void print_array(const json_t *array, const char *prefix)
@@ -130,11 +58,12 @@ static void print_array(const json_t *array, const char *prefix)
 
 static int run_list(int argc, char **argv)
 {
-    struct schema_args args;
+    struct cl_schema_args args;
     struct bs_error err = {0};
     json_t *answer = NULL;
     char *subject, *path;
-    parse(&args, OPTIONS, "[SUBJECT]", "Lists subjects, or the versions of one.", 0, argc, argv);
+    cl_schema_args_parse(&args, 0, "[SUBJECT]", "Lists subjects, or the versions of one.", 0, argc,
+                         argv);
     subject = cl_rest_escape(args.count ? args.args[0] : "");
     path = args.count ? bs_asprintf("/subjects/%s/versions", subject) : bs_strdup("/subjects");
     if (cl_rest_call(&args.rest, "GET", path, NULL, &answer, &err) == 0)
@@ -142,17 +71,17 @@ static int run_list(int argc, char **argv)
     json_decref(answer);
     bs_free(path);
     bs_free(subject);
-    return finish(argv, &err);
+    return cl_schema_finish(argv, &err);
 }
 
 static int run_show(int argc, char **argv)
 {
-    struct schema_args args;
+    struct cl_schema_args args;
     struct bs_error err = {0};
     json_t *answer = NULL;
     char *subject, *version, *path;
-    parse(&args, OPTIONS, "SUBJECT [VERSION]",
-          "Prints a schema; the latest unless a version is given.", 1, argc, argv);
+    cl_schema_args_parse(&args, 0, "SUBJECT [VERSION]",
+                         "Prints a schema; the latest unless a version is given.", 1, argc, argv);
     subject = cl_rest_escape(args.args[0]);
     version = cl_rest_escape(args.count > 1 ? args.args[1] : "latest");
     path = bs_asprintf("/subjects/%s/versions/%s", subject, version);
@@ -164,43 +93,52 @@ static int run_show(int argc, char **argv)
     bs_free(path);
     bs_free(version);
     bs_free(subject);
-    return finish(argv, &err);
+    return cl_schema_finish(argv, &err);
 }
 
+/* FILE --subject SUBJECT; or both as arguments, as register takes them. */
 static int run_check(int argc, char **argv)
 {
-    struct schema_args args;
+    struct cl_schema_args args;
     struct bs_error err = {0};
     json_t *body = NULL, *answer = NULL;
+    const char *subject, *file;
     int status = CL_OK;
-    parse(&args, OPTIONS, "SUBJECT FILE.avsc",
-          "Asks whether a schema may follow the subject's versions, without registering it. Exit "
-          "status 1 when it may not; the reasons name the fields.",
-          2, argc, argv);
-    if (read_body(args.args[1], &body, &err) == 0) {
-        char *subject = cl_rest_escape(args.args[0]);
-        char *path = bs_asprintf("/compatibility/subjects/%s/versions?verbose=true", subject);
+    cl_schema_args_parse(&args, CL_SCHEMA_SUBJECT, "FILE.avsc --subject SUBJECT",
+                         "Asks whether a schema may follow the subject's versions, without "
+                         "registering it. Exit status 1 when it may not; the reasons name the "
+                         "fields.",
+                         1, argc, argv);
+    if ((args.subject != NULL) != (args.count == 1)) {
+        fprintf(stderr, "%s: usage: %s FILE.avsc --subject SUBJECT\n", argv[0], argv[0]);
+        return CL_USAGE;
+    }
+    subject = args.subject ? args.subject : args.args[0];
+    file = args.args[args.count - 1];
+    if (read_body(file, &body, &err) == 0) {
+        char *part = cl_rest_escape(subject);
+        char *path = bs_asprintf("/compatibility/subjects/%s/versions?verbose=true", part);
         if (cl_rest_call(&args.rest, "POST", path, body, &answer, &err) == 0) {
             bool well = json_is_true(json_object_get(answer, "is_compatible"));
-            printf("%s: %s\n", args.args[0], well ? "compatible" : "not compatible");
+            printf("%s: %s\n", subject, well ? "compatible" : "not compatible");
             print_array(json_object_get(answer, "messages"), "  ");
             status = well ? CL_OK : CL_FAILED;
         }
         bs_free(path);
-        bs_free(subject);
+        bs_free(part);
     }
     json_decref(body);
     json_decref(answer);
-    return err.code ? finish(argv, &err) : status;
+    return err.code ? cl_schema_finish(argv, &err) : status;
 }
 
 static int run_delete(int argc, char **argv)
 {
-    struct schema_args args;
+    struct cl_schema_args args;
     struct bs_error err = {0};
     char *subject, *version, *path;
-    parse(&args, DELETE_OPTIONS, "SUBJECT [VERSION]", "Deletes a subject, or one version of it.", 1,
-          argc, argv);
+    cl_schema_args_parse(&args, CL_SCHEMA_PERMANENT, "SUBJECT [VERSION]",
+                         "Deletes a subject, or one version of it.", 1, argc, argv);
     subject = cl_rest_escape(args.args[0]);
     version = cl_rest_escape(args.count > 1 ? args.args[1] : "");
     path = bs_asprintf("/subjects/%s%s%s%s", subject, args.count > 1 ? "/versions/" : "", version,
@@ -211,19 +149,20 @@ static int run_delete(int argc, char **argv)
     bs_free(path);
     bs_free(version);
     bs_free(subject);
-    return finish(argv, &err);
+    return cl_schema_finish(argv, &err);
 }
 
 static int run_level(int argc, char **argv)
 {
-    struct schema_args args;
+    struct cl_schema_args args;
     struct bs_error err = {0};
     json_t *body = NULL, *answer = NULL;
     char *subject, *path;
-    parse(&args, OPTIONS, "SUBJECT [LEVEL]",
-          "Shows or sets a subject's compatibility level: NONE, BACKWARD, FORWARD, FULL, or one of "
-          "these with _TRANSITIVE.",
-          1, argc, argv);
+    cl_schema_args_parse(
+        &args, 0, "SUBJECT [LEVEL]",
+        "Shows or sets a subject's compatibility level: NONE, BACKWARD, FORWARD, FULL, or one of "
+        "these with _TRANSITIVE.",
+        1, argc, argv);
     subject = cl_rest_escape(args.args[0]);
     path = bs_asprintf("/config/%s%s", subject, args.count > 1 ? "" : "?defaultToGlobal=true");
     if (args.count > 1)
@@ -236,17 +175,22 @@ static int run_level(int argc, char **argv)
     json_decref(answer);
     bs_free(path);
     bs_free(subject);
-    return finish(argv, &err);
+    return cl_schema_finish(argv, &err);
 }
 
 int cl_schema_main(int argc, char **argv)
 {
-    static const struct cl_verb VERBS[] = {{"register", "add a schema to a subject", run_register},
-                                           {"list", "subjects, or versions of one", run_list},
-                                           {"show", "print a schema", run_show},
-                                           {"check", "may this schema follow?", run_check},
-                                           {"delete", "remove a subject or version", run_delete},
-                                           {"level", "show or set compatibility", run_level},
-                                           {0}};
+    static const struct cl_verb VERBS[] = {
+        {"register", "add a schema to a subject", run_register},
+        {"list", "subjects, or versions of one", run_list},
+        {"show", "print a schema", run_show},
+        {"check", "may this schema follow?", run_check},
+        {"delete", "remove a subject or version", run_delete},
+        {"level", "show or set compatibility", run_level},
+        {"canonical", "the text that a registry stores", cl_schema_canonical},
+        {"decode", "a datum as JSON, by two schemas", cl_schema_decode},
+        {"export", "all versions to a file", cl_schema_export},
+        {"import", "versions from a file, with their ids", cl_schema_import},
+        {0}};
     return cl_verb_run("schema", "Schemas in a registry.", VERBS, argc, argv);
 }

@@ -1,0 +1,121 @@
+/* Schema arguments: see schema_args.h. */
+#include "cli/client/schema_args.h"
+
+#include "lib/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    KEY_REGISTRY = 0x2000,
+    KEY_PERMANENT,
+    KEY_SUBJECT,
+    KEY_NORMALIZE,
+    KEY_WRITER,
+    KEY_READER,
+    KEY_FORCE,
+    KEY_NEW_IDS,
+};
+
+struct row {
+    unsigned when; /* 0: unless CL_SCHEMA_LOCAL */
+    struct argp_option option;
+};
+
+static const struct row ROWS[] = {
+    {0,
+     {.name = "registry",
+      .key = KEY_REGISTRY,
+      .arg = "URL",
+      .doc = "Default $WEIR_REGISTRY_URL or http://127.0.0.1:8081"}},
+    {CL_SCHEMA_PERMANENT,
+     {.name = "permanent", .key = KEY_PERMANENT, .doc = "For good, after a first delete"}},
+    {CL_SCHEMA_SUBJECT,
+     {.name = "subject", .key = KEY_SUBJECT, .arg = "SUBJECT", .doc = "Whose versions to compare"}},
+    {CL_SCHEMA_NORMALIZE,
+     {.name = "normalize", .key = KEY_NORMALIZE, .doc = "As a registry does with normalize=true"}},
+    {CL_SCHEMA_PAIR,
+     {.name = "writer", .key = KEY_WRITER, .arg = "FILE", .doc = "Schema it was written with"}},
+    {CL_SCHEMA_PAIR,
+     {.name = "reader",
+      .key = KEY_READER,
+      .arg = "FILE",
+      .doc = "Schema to read it with; the writer's unless given"}},
+    {CL_SCHEMA_IMPORT,
+     {.name = "force", .key = KEY_FORCE, .doc = "Also into subjects that have versions already"}},
+    {CL_SCHEMA_IMPORT,
+     {.name = "new-ids",
+      .key = KEY_NEW_IDS,
+      .doc = "Register each schema anew, checked, with the ids that the registry gives"}},
+};
+enum { ROW_COUNT = sizeof ROWS / sizeof *ROWS };
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct cl_schema_args *args = state->input;
+    switch (key) {
+    case KEY_REGISTRY:
+        args->rest.url = arg;
+        return 0;
+    case KEY_PERMANENT:
+        args->permanent = true;
+        return 0;
+    case KEY_SUBJECT:
+        args->subject = arg;
+        return 0;
+    case KEY_NORMALIZE:
+        args->normalize = true;
+        return 0;
+    case KEY_WRITER:
+        args->writer = arg;
+        return 0;
+    case KEY_READER:
+        args->reader = arg;
+        return 0;
+    case KEY_FORCE:
+        args->force = true;
+        return 0;
+    case KEY_NEW_IDS:
+        args->new_ids = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (args->count == CL_SCHEMA_ARGS_MAX)
+            argp_error(state, "one argument too many: '%s'", arg);
+        else
+            args->args[args->count++] = arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+void cl_schema_args_parse(struct cl_schema_args *args, unsigned options, const char *args_doc,
+                          const char *doc, size_t least, int argc, char **argv)
+{
+    struct argp_option table[ROW_COUNT + 1] = {0};
+    struct argp argp = {.options = table, .parser = parse_option, .args_doc = args_doc, .doc = doc};
+    const char *url = getenv("WEIR_REGISTRY_URL");
+    size_t count = 0;
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        if (ROWS[i].when ? (options & ROWS[i].when) != 0 : !(options & CL_SCHEMA_LOCAL))
+            table[count++] = ROWS[i].option;
+    *args =
+        (struct cl_schema_args){.rest = {.url = url && *url ? url : "http://127.0.0.1:8081",
+                                         .content_type = "application/vnd.schemaregistry.v1+json",
+                                         .name = "schema registry"}};
+    cl_verb_parse(&argp, argc, argv, args);
+    if (args->count < least) {
+        fprintf(stderr, "%s: too few arguments; usage: %s %s\n", argv[0], argv[0], args_doc);
+        exit(CL_USAGE);
+    }
+}
+
+int cl_schema_finish(char **argv, const struct bs_error *err)
+{
+    return err->code == 0
+               ? CL_OK
+               : cl_verb_fail(argv[0], err,
+                              err->code == BS_ECONNECT
+                                  ? "is a registry running there? --registry URL names another"
+                                  : NULL);
+}
