@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const struct bs_event READY = {"weir.ready", BS_LOG_INFO,
@@ -67,11 +68,23 @@ bool cl_signal_seen(void)
     return signal_count > 0;
 }
 
+/* A connection and a segment are files: the shell's soft bound, often 1,024, is no bound of ours.
+ */
+static void raise_file_bound(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
 int cl_service_open(struct cl_service *service, const char *const *files, struct bs_error *err)
 {
     static const char *const NONE[] = {NULL};
     struct bs_buf health = BS_BUF_INIT;
     int rc = bs_config_check(service->config, err);
+    raise_file_bound();
     if (rc == 0)
         rc = service->role->open(service->config, files ? files : NONE, &service->self, err);
     if (rc != 0)

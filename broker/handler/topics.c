@@ -166,6 +166,8 @@ static void create_one(struct changes *changes, int32_t i)
     out->name = in->name;
     if (strlen(spec.name) != in->name.len || !bk_topic_name_valid(spec.name, in->name.len)) {
         out->error_code = KP_ERR_INVALID_TOPIC_EXCEPTION;
+        out->error_message =
+            bs_bytes_text("A topic's name is 1 to 249 of a-z A-Z 0-9 . _ - and neither . nor ..");
     } else if (named_twice(request, i)) {
         out->error_code = KP_ERR_INVALID_REQUEST;
         out->error_message = bs_bytes_text("The request names this topic twice.");

@@ -14,6 +14,7 @@
 #include <utlist.h>
 
 enum {
+    FULL_EVERY_MS = 1000,
     SMALL_BYTES = 4096,   /* of a connection's own buffer */
     GROW_FROM = 65536,    /* first memory of a large frame */
     FRAME_LEAST = 8,      /* key, version, correlation id */
@@ -86,6 +87,8 @@ struct bk_conns {
     struct io_timer *sweep;
     io_call *idle, *closed;
     void *idle_ctx, *closed_ctx;
+    bool full_logged;
+    int64_t full_ms; /* when FULL was last said: whoever dials in a loop must not fill the log */
     struct bs_metric connections, accepted, refused, bytes_in, bytes_out, memory;
 };
 
@@ -474,9 +477,14 @@ void bk_conns_accept(struct bk_conns *conns, struct io_conn *io, uint16_t local_
     struct conn *conn;
     if (conns->draining || (int64_t)conns->count >= conns->spec.connections_max) {
         bs_metric_add(&conns->refused, 1);
-        if (!conns->draining)
+        int64_t now_ms = io_clock_mono_ms(conns->spec.clock);
+        bool quiet = conns->full_logged && now_ms - conns->full_ms < FULL_EVERY_MS;
+        if (!conns->draining && !quiet) {
+            conns->full_logged = true;
+            conns->full_ms = now_ms;
             bs_log(&FULL, "%s: max.connections is %lld", io->net->peer(io),
                    (long long)conns->spec.connections_max);
+        }
         io_conn_close(io, NULL, NULL);
         return;
     }

@@ -94,6 +94,8 @@ static int read_file(const char *file, json_t **ret, struct bs_error *err)
 {
     json_error_t where;
     *ret = json_load_file(file, JSON_REJECT_DUPLICATES, &where);
+    if (*ret == NULL && where.line <= 0) /* jansson's text names the file and why */
+        return bs_error_set(err, BS_EINVAL, "%s", where.text);
     if (*ret == NULL)
         return bs_error_set(err, BS_ESYNTAX, "%s:%d: %s", file, where.line, where.text);
     if (!json_is_string(json_object_get(*ret, "name")) ||

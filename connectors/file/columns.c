@@ -113,8 +113,11 @@ int cn_columns_load(struct cn_columns *columns, const char *file, bool flat, str
     *columns = (struct cn_columns){0};
     json_t *root = json_load_file(file, JSON_REJECT_DUPLICATES, &where);
     if (!root) {
-        snprintf(error->text, sizeof(error->text), "schema.file %s:%d: %s", file, where.line,
-                 where.text);
+        if (where.line > 0)
+            snprintf(error->text, sizeof(error->text), "schema.file %s:%d: %s", file, where.line,
+                     where.text);
+        else /* jansson's text names the file and why */
+            snprintf(error->text, sizeof(error->text), "schema.file: %s", where.text);
         return CN_FAIL;
     }
     columns->text = json_dumps(root, JSON_COMPACT);

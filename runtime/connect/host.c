@@ -296,7 +296,7 @@ int rt_connect_apply_file(struct rt_connect_host *host, const char *file, struct
     if (!body)
         return where.line > 0
                    ? bs_error_set(err, BS_ESYNTAX, "%s:%d: %s", file, where.line, where.text)
-                   : bs_error_set(err, BS_ENOTFOUND, "%s: %s", file, where.text);
+                   : bs_error_set(err, BS_ENOTFOUND, "%s", where.text);
     struct apply arg = {.file = file};
     json_t *config = json_object_get(body, "config");
     if (!config) /* the flat form */

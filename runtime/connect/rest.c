@@ -84,8 +84,9 @@ bool rt_rest_body(struct rt_rest *rest, struct ht_request *request)
     rest->body = json_loadb((const char *)request->body.ptr, request->body.len,
                             JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &where);
     if (!rest->body)
-        rt_rest_error(rest, 500, "the body is not JSON: line %d, column %d: %s", where.line,
-                      where.column, where.text);
+        rt_rest_error(rest, 500, "the body is not JSON: line %d, column %d: %s",
+                      where.line > 0 ? where.line : 1, where.column > 0 ? where.column : 1,
+                      request->body.len ? where.text : "it is empty");
     return rest->body != NULL;
 }
 

@@ -113,8 +113,13 @@ static int produce(struct rt_thread *thread, const struct rt_sink *sink, int32_t
         bs_error_set(err, BS_ECANCELLED, "topic '%s': %s", sink->name, rd_kafka_err2str(code));
         return BS_ECANCELLED;
     }
-    return bs_error_set(err, rt_client_code(code), "record of %zu bytes to topic '%s': %s",
-                        output->key.len + output->value.len, sink->name, rd_kafka_err2str(code));
+    return bs_error_set(
+        err, rt_client_code(code), "record of %zu bytes to topic '%s': %s%s",
+        output->key.len + output->value.len, sink->name, rd_kafka_err2str(code),
+        code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE
+            ? "\n  hint: smaller records, or both the topic's max.message.bytes and "
+              "weir.app { kafka = { [\"message.max.bytes\"] = … } } larger"
+            : "");
 }
 
 int rt_output_emit(void *ctx, const struct rt_output *output, struct bs_error *err)

@@ -72,6 +72,7 @@ unset WEIR_BOOTSTRAP WEIR_WORKER_URL
 printf '{"n":1}\n{"n"\n' >broken.jsonl
 sed 's/numbers/broken/g' numbers.json >broken.json
 expect_fail 1 "broken.jsonl:2" "$weir" dev --data "$stage/d4b" $ports --until-caught-up --connector broken.json
+expect_fail 1 "nothing.json: No such file or directory$" "$weir" dev --data "$stage/d4c" $ports --connector nothing.json
 
 say "a wrong port: the worker says so"
 start worker "$weir" worker --listen 127.0.0.1:0 --bootstrap 127.0.0.1:1 --registry http://127.0.0.1:1 --data "$stage/d5"

@@ -13,6 +13,7 @@ say "topic"
 "$weir" topic create fruit --partitions 2 --config retention.ms=-1 >/dev/null
 "$weir" topic create fruit --if-not-exists >/dev/null || fail "--if-not-exists failed"
 expect_fail 1 "fruit.*exists" "$weir" topic create fruit
+expect_fail 1 "'?no fruit'?: A topic's name is 1 to 249" "$weir" topic create 'no fruit'
 "$weir" topic list | grep -q '^fruit.2 partitions$' || fail "topic list: $("$weir" topic list)"
 "$weir" topic describe fruit >"$stage/describe" || fail "topic describe failed"
 grep -q '^\* retention.ms=-1$' "$stage/describe" || fail "describe: $(cat "$stage/describe")"
