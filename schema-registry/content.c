@@ -224,12 +224,14 @@ bool sr_content_matches(const struct sr_content *wanted, const struct sr_content
 
 void sr_content_guid(const struct sr_content *content, char text[SR_GUID_TEXT])
 {
-    size_t at = 0;
+    static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < SR_DIGEST_SIZE; i++) {
-        at += (size_t)snprintf(text + at, SR_GUID_TEXT - at, "%02x", content->digest[i]);
+        *text++ = digits[content->digest[i] >> 4];
+        *text++ = digits[content->digest[i] & 15];
         if (i == 3 || i == 5 || i == 7 || i == 9)
-            at += (size_t)snprintf(text + at, SR_GUID_TEXT - at, "-");
+            *text++ = '-';
     }
+    *text = '\0';
 }
 
 void sr_content_put_members(const struct sr_content *content, struct bs_buf *out)

@@ -63,6 +63,16 @@ static void json_strings_are_escaped(void **state)
     (void)state;
     bs_buf_put_json_string(&buf, "a\"\\\n\x01\xff", 6);
     assert_string_equal(bs_buf_text(&buf), "\"a\\\"\\\\\\n\\u0001\\ufffd\"");
+    buf.len = 0;
+    bs_buf_put_json_string(&buf, "\xc3\xbc\t-\x1f\r\xc3z\x7f\xe2\x82", 11);
+    assert_string_equal(bs_buf_text(&buf), "\"\xc3\xbc\\t-\\u001f\\r\\ufffdz\x7f\\ufffd\\ufffd\"");
+    buf.len = 0;
+    bs_buf_put_json_string(&buf, NULL, 0);
+    assert_string_equal(bs_buf_text(&buf), "\"\"");
+    buf.len = 0;
+    bs_buf_printf(&buf, "%0300d|%s", 7, "end"); /* longer than what is tried first */
+    assert_int_equal(buf.len, 304);
+    assert_string_equal(bs_buf_text(&buf) + 299, "7|end");
     bs_buf_deinit(&buf);
 }
 

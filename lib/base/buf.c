@@ -77,13 +77,15 @@ void bs_buf_puts(struct bs_buf *buf, const char *text)
 
 void bs_buf_vprintf(struct bs_buf *buf, const char *fmt, va_list ap)
 {
+    enum { FIRST = 128 }; /* most texts are shorter: formatted once */
     va_list again;
     int n;
     va_copy(again, ap);
-    n = vsnprintf(NULL, 0, fmt, ap);
+    n = vsnprintf((char *)bs_buf_reserve(buf, FIRST), FIRST, fmt, ap);
     if (n < 0)
         abort();
-    vsnprintf((char *)bs_buf_reserve(buf, (size_t)n + 1), (size_t)n + 1, fmt, again);
+    if (n >= FIRST)
+        vsnprintf((char *)bs_buf_reserve(buf, (size_t)n + 1), (size_t)n + 1, fmt, again);
     va_end(again);
     buf->len += (size_t)n;
 }
@@ -105,28 +107,43 @@ static size_t utf8_sequence(const uint8_t *p, const uint8_t *end)
     return want;
 }
 
+static void put_escaped(struct bs_buf *buf, uint8_t c)
+{
+    static const char digits[] = "0123456789abcdef";
+    char text[] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
+    const char *short_form = c == '"' || c == '\\' ? (const char *)&c
+                             : c == '\n'           ? "n"
+                             : c == '\r'           ? "r"
+                             : c == '\t'           ? "t"
+                                                   : NULL;
+    if (short_form)
+        text[1] = *short_form;
+    bs_buf_put(buf, text, short_form ? 2 : sizeof text);
+}
+
+/* What needs no change goes over in runs. */
 void bs_buf_put_json_string(struct bs_buf *buf, const char *text, size_t len)
 {
-    const uint8_t *p = (const uint8_t *)text, *end = len ? p + len : p;
+    const uint8_t *p = (const uint8_t *)text, *end = len ? p + len : p, *from = p;
     bs_buf_put_u8(buf, '"');
     while (p < end) {
-        size_t n = utf8_sequence(p, end);
+        size_t n = 1;
+        if (*p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\') {
+            p++;
+            continue;
+        }
+        if (*p >= 0x80 && (n = utf8_sequence(p, end)) > 0) {
+            p += n;
+            continue;
+        }
+        bs_buf_put(buf, from, (size_t)(p - from));
         if (n == 0)
             bs_buf_puts(buf, "\\ufffd");
-        else if (*p == '"' || *p == '\\')
-            bs_buf_printf(buf, "\\%c", *p);
-        else if (*p == '\n')
-            bs_buf_puts(buf, "\\n");
-        else if (*p == '\r')
-            bs_buf_puts(buf, "\\r");
-        else if (*p == '\t')
-            bs_buf_puts(buf, "\\t");
-        else if (*p < 0x20)
-            bs_buf_printf(buf, "\\u%04x", *p);
         else
-            bs_buf_put(buf, p, n);
-        p += n ? n : 1;
+            put_escaped(buf, *p);
+        from = ++p;
     }
+    bs_buf_put(buf, from, (size_t)(end - from));
     bs_buf_put_u8(buf, '"');
 }
 

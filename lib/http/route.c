@@ -61,18 +61,23 @@ static bool is_param(const char *text, size_t len)
     return len > 2 && text[0] == '{' && text[len - 1] == '}';
 }
 
-static bool path_matches(const struct segments *pattern, const struct segments *path)
+/* Walks the pattern, most of which differ in their first part. */
+static bool path_matches(const char *pattern, const struct segments *path)
 {
-    if (pattern->count != path->count)
-        return false;
     for (size_t i = 0; i < path->count; i++) {
-        if (is_param(pattern->text[i], pattern->len[i])
-                ? path->len[i] == 0
-                : pattern->len[i] != path->len[i] ||
-                      memcmp(pattern->text[i], path->text[i], path->len[i]) != 0)
+        const char *end;
+        size_t len;
+        if (*pattern++ != '/')
             return false;
+        end = strchrnul(pattern, '/');
+        len = (size_t)(end - pattern);
+        if (is_param(pattern, len)
+                ? path->len[i] == 0
+                : len != path->len[i] || memcmp(pattern, path->text[i], len) != 0)
+            return false;
+        pattern = end;
     }
-    return true;
+    return *pattern == '\0' || strcmp(pattern, "/") == 0;
 }
 
 static bool take_params(const struct segments *pattern, const struct segments *path,
@@ -100,10 +105,11 @@ enum ht_match ht_route_find(const struct ht_route *routes, size_t count, const c
     if (!split(path, &parts))
         return HT_NO_PATH;
     for (size_t i = 0; i < count; i++) {
-        if (!split(routes[i].pattern, &pattern) || !path_matches(&pattern, &parts))
+        if (!path_matches(routes[i].pattern, &parts))
             continue;
         if (strcmp(routes[i].method, wanted) == 0) {
             *ret_route = &routes[i];
+            split(routes[i].pattern, &pattern);
             return take_params(&pattern, &parts, arena, params) ? HT_MATCH : HT_BAD_ENCODING;
         }
         *ret_allow = *ret_allow ? bs_arena_printf(arena, "%s, %s", *ret_allow, routes[i].method)
