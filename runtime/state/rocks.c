@@ -73,7 +73,9 @@ struct rt_rocks_shared *rt_rocks_shared_new(const struct rt_rocks_options *optio
     rocksdb_options_set_table_cache_numshardbits(o, 2);
     rocksdb_options_set_compression(o, rocksdb_lz4_compression);
     rocksdb_options_set_keep_log_file_num(o, 2);
-    rocksdb_options_set_info_log_level(o, 3);
+    /* Nothing goes into its own log: its errors come to us, and a second write to that file on a
+     * full disk is an assertion, which ends the program. */
+    rocksdb_options_set_info_log_level(o, 5);
     /* Otherwise each database keeps a thread only to write statistics. */
     rocksdb_options_set_stats_dump_period_sec(o, 0);
     rocksdb_options_set_stats_persist_period_sec(o, 0);

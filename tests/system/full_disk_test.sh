@@ -36,3 +36,28 @@ WEIR_BOOTSTRAP=$(address broker broker)
 head -n "$acked" "$stage/out" | cmp -s - "$(head -n "$acked" "$stage/in" >"$stage/want"; echo "$stage/want")" ||
     fail "what was acknowledged is not there in order after a restart"
 [ "$(tail -1 "$stage/out")" = again ] || fail "the last record is not there"
+stop broker
+
+say "the worker's state on a full disk: an error that says so, at whatever write, and the same result with room"
+rm -rf "$stage/small/data"
+FLIGHTS_OUT=$stage/delays.jsonl
+export FLIGHTS_OUT
+mkdir "$stage/flights"
+ln -s "$stage/small" "$stage/flights/worker"
+run_flights() {
+    (cd "$flights" && exec timeout 60 "$weir" dev --data "$stage/flights" $ports --until-caught-up delays.lua \
+        --connector airports-source.json --connector flights-source.json --connector delays-file.json)
+}
+for free in 4 40 160 300; do
+    rm -f "$stage/small/ballast"
+    dd if=/dev/zero of="$stage/small/ballast" bs=1k 2>/dev/null || true
+    truncate -s "-${free}k" "$stage/small/ballast"
+    got=0
+    run_flights >"$stage/said" 2>&1 || got=$?
+    [ $got = 1 ] && grep -q "weir dev: worker.*No space left" "$stage/said" ||
+        fail "with $free KiB free: status $got: $(tail -3 "$stage/said")"
+done
+rm "$stage/small/ballast"
+run_flights >"$stage/said" 2>&1 || fail "with room again: $(tail -5 "$stage/said")"
+[ "$(sort "$FLIGHTS_OUT" | uniq | wc -l)" = 4551 ] && [ "$(wc -l <"$FLIGHTS_OUT")" = 4551 ] ||
+    fail "$(wc -l <"$FLIGHTS_OUT") results instead of 4551"
