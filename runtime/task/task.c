@@ -141,6 +141,28 @@ static int find_source(struct rt_task *task, const char *topic, struct bs_error 
                         (int)task->partition, topic);
 }
 
+/* The source's timestamp function; *ret_time only when it is well. */
+static int call_stamp(struct rt_task *task, struct rt_update *update, int64_t *ret_time,
+                      struct bs_error *err)
+{
+    const struct rt_node *node = task->source;
+    struct rt_call call = rt_value_call(node->fn, update, 1);
+    struct rt_datum result;
+    int rc = rt_vm_call(task->vm, &call, &result, NULL, err);
+    if (rc)
+        return rc;
+    if (result.form == RT_DOUBLE && result.real == (double)(int64_t)result.real) {
+        result.form = RT_LONG;
+        result.number = (int64_t)result.real;
+    }
+    if (result.form != RT_LONG)
+        return bs_error_set(err, BS_EINVAL,
+                            "%s: timestamp must give whole milliseconds, it gave %s", node->where,
+                            rt_datum_kind(&result));
+    *ret_time = result.number;
+    return 0;
+}
+
 /* Timestamp extractors. 0; 1: the record is dropped; or an error without place. */
 static int extract(struct rt_task *task, struct rt_update *update, struct bs_error *err)
 {
@@ -148,20 +170,9 @@ static int extract(struct rt_task *task, struct rt_update *update, struct bs_err
     int64_t *partition_time = &task->states[node->index].partition_time[task->source_topic];
     int64_t stamp = task->message->timestamp;
     if (node->stamp == RT_STAMP_FUNCTION) {
-        struct rt_call call = rt_value_call(node->fn, update, 1);
-        struct rt_datum result;
-        int rc = rt_vm_call(task->vm, &call, &result, NULL, err);
+        int rc = call_stamp(task, update, &stamp, err);
         if (rc)
             return rc;
-        if (result.form == RT_DOUBLE && result.real == (double)(int64_t)result.real) {
-            result.form = RT_LONG;
-            result.number = (int64_t)result.real;
-        }
-        if (result.form != RT_LONG)
-            return bs_error_set(err, BS_EINVAL,
-                                "%s: timestamp must give whole milliseconds, it gave %s",
-                                node->where, rt_datum_kind(&result));
-        stamp = result.number;
         if (stamp < 0)
             return 1;
     } else if (stamp < 0) {
@@ -219,11 +230,8 @@ static int take(struct rt_task *task, struct bs_error *err)
     return rt_forward(task, node, &update, err);
 }
 
-int rt_task_process(struct rt_task *task, const struct rt_message *message, struct bs_error *err)
+static void begin(struct rt_task *task, const struct rt_message *message)
 {
-    int rc = find_source(task, message->topic, err);
-    if (rc)
-        return rc;
     bs_arena_reset(&task->arena);
     task->message = message;
     task->meta = (struct rt_meta){.topic = message->topic,
@@ -234,9 +242,37 @@ int rt_task_process(struct rt_task *task, const struct rt_message *message, stru
                                   .header_count = message->header_count};
     rt_vm_begin(task->vm, &task->arena);
     rt_vm_set_meta(task->vm, &task->meta);
-    rc = take(task, err);
+}
+
+static void end(struct rt_task *task)
+{
     rt_vm_end(task->vm);
     task->message = NULL;
+}
+
+int64_t rt_task_head_time(struct rt_task *task, const struct rt_message *message)
+{
+    struct rt_update update = {.timestamp = message->timestamp};
+    struct bs_error ignored = {0};
+    int64_t time = message->timestamp;
+    if (find_source(task, message->topic, &ignored) || task->source->internal ||
+        task->source->stamp != RT_STAMP_FUNCTION)
+        return time;
+    begin(task, message);
+    if (!decode(task, &update, &ignored) && !call_stamp(task, &update, &time, &ignored) && time < 0)
+        time = message->timestamp; /* it will be dropped: whenever its turn comes */
+    end(task);
+    return time;
+}
+
+int rt_task_process(struct rt_task *task, const struct rt_message *message, struct bs_error *err)
+{
+    int rc = find_source(task, message->topic, err);
+    if (rc)
+        return rc;
+    begin(task, message);
+    rc = take(task, err);
+    end(task);
     return rc;
 }
 

@@ -45,6 +45,10 @@ struct rt_task;
 
 int rt_task_new(struct rt_pipeline *pipeline, size_t subtopology, int32_t partition,
                 const struct rt_ports *ports, struct rt_task **ret, struct bs_error *err);
+/* The time by which a record that waits is compared with the heads of the task's other inputs
+ * (R04): what the source's timestamp function gives, else the record's own. A function that fails
+ * here gives the record's own: rt_task_process will say what is wrong. */
+int64_t rt_task_head_time(struct rt_task *task, const struct rt_message *message);
 /* Takes one record through all operators to its end. The worker calls records of one task in order
  * of timestamp among the heads of its partitions (R04). */
 int rt_task_process(struct rt_task *task, const struct rt_message *message, struct bs_error *err);

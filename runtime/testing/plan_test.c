@@ -122,9 +122,41 @@ static void test_rekeyed_join_is_copartitioned(void **state)
     rt_driver_free(driver);
 }
 
+static int64_t head_time(struct rt_task *task, const char *topic, const char *value)
+{
+    struct rt_message message = {.topic = topic, .timestamp = 7, .value = bs_bytes_text(value)};
+    return rt_task_head_time(task, &message);
+}
+
+static void test_heads_are_compared_by_the_timestamp_function(void **state)
+{
+    (void)state;
+    static const struct rt_ports ports;
+    struct rt_driver *driver =
+        load("local weir = require 'weir'\n"
+             "local timed = weir.stream('timed', { timestamp = function(v) return v.t end })\n"
+             "timed:merge(weir.stream('plain')):for_each(function() end)\n");
+    struct rt_task *task = NULL;
+    struct bs_error err = {0};
+    assert_int_equal(rt_task_new(rt_driver_pipeline(driver), 0, 0, &ports, &task, &err), 0);
+    assert_int_equal(head_time(task, "timed", "{\"t\":50}"), 50);
+    assert_int_equal(head_time(task, "plain", "{\"t\":50}"), 7);
+    assert_int_equal(head_time(task, "timed", "{\"t\":-1}"), 7);    /* will be dropped */
+    assert_int_equal(head_time(task, "timed", "{\"t\":\"x\"}"), 7); /* will be an error */
+    assert_int_equal(head_time(task, "timed", "{"), 7);
+    assert_int_equal(rt_task_stream_time(task), -1); /* looking changes nothing */
+    struct rt_message message = {
+        .topic = "timed", .timestamp = 7, .value = bs_bytes_text("{\"t\":50}")};
+    assert_int_equal(rt_task_process(task, &message, &err), 0);
+    assert_int_equal(rt_task_stream_time(task), 50);
+    rt_task_free(task);
+    rt_driver_free(driver);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_heads_are_compared_by_the_timestamp_function),
         cmocka_unit_test(test_flights),
         cmocka_unit_test(test_lines_elsewhere_rename_nothing),
         cmocka_unit_test(test_rekeyed_join_is_copartitioned),

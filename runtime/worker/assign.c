@@ -66,6 +66,7 @@ static void add_source(struct rt_thread *thread, struct rt_run *run, const char 
     source->topic = bs_strdup(topic);
     source->partition = partition;
     source->position = source->committed = -1;
+    source->timed_offset = -1;
     source->buffer =
         bs_array((size_t)thread->app->shared->settings->buffered_max, sizeof *source->buffer);
     source->queue = rd_kafka_queue_get_partition(thread->consumer, topic, partition);

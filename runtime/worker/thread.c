@@ -242,6 +242,31 @@ static int refill(struct rt_thread *thread, struct rt_source *source, struct bs_
     return rc;
 }
 
+static struct rt_message message_of(const struct rt_source *source)
+{
+    rd_kafka_message_t *in = source->buffer[source->head];
+    rd_kafka_timestamp_type_t type;
+    return (struct rt_message){
+        .topic = source->topic,
+        .partition = source->partition,
+        .offset = in->offset,
+        .timestamp = rd_kafka_message_timestamp(in, &type),
+        .key = bs_bytes(in->key, in->key_len),
+        .value = bs_bytes(in->payload, in->payload ? in->len : 0),
+    };
+}
+
+/* Asked once per record: a timestamp function is the user's code. */
+static int64_t head_time(const struct rt_run *run, struct rt_source *source)
+{
+    struct rt_message message = message_of(source);
+    if (source->timed_offset != message.offset) {
+        source->head_time = rt_task_head_time(run->task, &message);
+        source->timed_offset = message.offset;
+    }
+    return source->head_time;
+}
+
 /* R04: the head with the lowest timestamp; NULL while an input has to be waited for. */
 static struct rt_source *choose(const struct rt_run *run, int64_t idle_ms, int64_t now_ms)
 {
@@ -250,14 +275,13 @@ static struct rt_source *choose(const struct rt_run *run, int64_t idle_ms, int64
     if (!run->sources->next)
         return run->sources->head < run->sources->count ? run->sources : NULL;
     for (struct rt_source *s = run->sources; s; s = s->next) {
-        rd_kafka_timestamp_type_t type;
         int64_t timestamp;
         if (s->head == s->count) {
             if (!s->at_end || (idle_ms > 0 && now_ms - s->idle_since_ms < idle_ms))
                 return NULL;
             continue;
         }
-        timestamp = rd_kafka_message_timestamp(s->buffer[s->head], &type);
+        timestamp = head_time(run, s);
         if (!best || timestamp < lowest) {
             best = s;
             lowest = timestamp;
@@ -294,17 +318,9 @@ static int process(struct rt_run *run, struct rt_source *source, struct bs_error
 {
     rd_kafka_message_t *in = source->buffer[source->head];
     struct rt_header headers[HEADERS_MAX];
-    rd_kafka_timestamp_type_t type;
-    struct rt_message message = {
-        .topic = source->topic,
-        .partition = source->partition,
-        .offset = in->offset,
-        .timestamp = rd_kafka_message_timestamp(in, &type),
-        .key = bs_bytes(in->key, in->key_len),
-        .value = bs_bytes(in->payload, in->payload ? in->len : 0),
-        .headers = headers,
-    };
+    struct rt_message message = message_of(source);
     int rc = rt_commit_begin(run->thread, err);
+    message.headers = headers;
     if (rc == 0)
         rc = read_headers(in, headers, &message.header_count, err);
     if (rc != 0)

@@ -14,10 +14,11 @@ struct rt_source {
     rd_kafka_queue_t *queue;
     rd_kafka_message_t **buffer; /* head … count are taken from the client, not yet processed */
     size_t head, count;
-    int64_t position;  /* the next offset to process */
-    int64_t committed; /* as the last commit said; where an abort goes back to */
-    int64_t end;       /* where the client met the end, behind control records */
-    bool at_end;       /* the client said so, and nothing came since */
+    int64_t timed_offset, head_time; /* the head's time by the task, when timed_offset is its own */
+    int64_t position;                /* the next offset to process */
+    int64_t committed;               /* as the last commit said; where an abort goes back to */
+    int64_t end;                     /* where the client met the end, behind control records */
+    bool at_end;                     /* the client said so, and nothing came since */
     int64_t idle_since_ms;
     struct rt_source *next;
 };
