@@ -30,6 +30,13 @@ static const struct bs_metric_desc skipped_desc = {"weir_registry_records_skippe
 static const struct bs_metric_desc writes_desc = {"weir_registry_writes_total", BS_COUNTER,
                                                   "Records written and acknowledged."};
 
+/* A writer until its records are applied; in its frame. */
+struct waiter {
+    int64_t offset;
+    pthread_cond_t applied;
+    struct waiter *next;
+};
+
 struct sr_gate {
     struct sr_settings settings;
     struct sr_journal *journal;
@@ -38,11 +45,13 @@ struct sr_gate {
     pthread_rwlock_t state; /* guards store */
     struct sr_store *store;
 
-    pthread_mutex_t writer; /* held by the one writer; guards next_id */
+    pthread_mutex_t line; /* guards what follows */
+    pthread_cond_t left;
+    struct sr_writer *writers; /* in the order of entering */
     int32_t next_id;
 
     pthread_mutex_t progress; /* guards what follows */
-    pthread_cond_t applied;
+    struct waiter *waiters;
     int64_t applied_offset;
     bool ready;
     char step[512], listen[300];
@@ -50,6 +59,17 @@ struct sr_gate {
 };
 
 /* ---- callbacks of the journal's thread ---- */
+
+static void set_applied(struct sr_gate *gate, int64_t offset)
+{
+    pthread_mutex_lock(&gate->progress);
+    if (gate->applied_offset < offset)
+        gate->applied_offset = offset;
+    for (struct waiter *waiter = gate->waiters; waiter; waiter = waiter->next)
+        if (waiter->offset <= gate->applied_offset)
+            pthread_cond_signal(&waiter->applied);
+    pthread_mutex_unlock(&gate->progress);
+}
 
 static void on_record(void *ctx, int64_t offset, int64_t timestamp_ms, struct bs_bytes key,
                       struct bs_bytes value)
@@ -74,21 +94,12 @@ static void on_record(void *ctx, int64_t offset, int64_t timestamp_ms, struct bs
     }
     bs_arena_deinit(&arena);
     bs_metric_set(&gate->offset, offset);
-    pthread_mutex_lock(&gate->progress);
-    gate->applied_offset = offset;
-    pthread_cond_broadcast(&gate->applied);
-    pthread_mutex_unlock(&gate->progress);
+    set_applied(gate, offset);
 }
 
 static void on_end(void *ctx, int64_t next_offset)
 {
-    struct sr_gate *gate = ctx;
-    pthread_mutex_lock(&gate->progress);
-    if (gate->applied_offset < next_offset - 1) {
-        gate->applied_offset = next_offset - 1;
-        pthread_cond_broadcast(&gate->applied);
-    }
-    pthread_mutex_unlock(&gate->progress);
+    set_applied(ctx, next_offset - 1);
 }
 
 static void on_step(void *ctx, const char *step)
@@ -135,6 +146,15 @@ static void metrics_init(struct sr_gate *gate)
     bs_metric_set(&gate->offset, -1);
 }
 
+static void cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
 int sr_gate_open(const struct sr_settings *settings, struct sr_gate **ret, struct bs_error *err)
 {
     struct sr_gate *gate = bs_new(struct sr_gate);
@@ -152,7 +172,6 @@ int sr_gate_open(const struct sr_settings *settings, struct sr_gate **ret, struc
         .on_failed = on_failed,
         .first_record = first_record,
     };
-    pthread_condattr_t monotonic;
     int rc;
     gate->settings = *settings;
     gate->applied_offset = -1;
@@ -160,12 +179,9 @@ int sr_gate_open(const struct sr_settings *settings, struct sr_gate **ret, struc
     gate->store = sr_store_new(settings->level);
     metrics_init(gate);
     pthread_rwlock_init(&gate->state, NULL);
-    pthread_mutex_init(&gate->writer, NULL);
+    pthread_mutex_init(&gate->line, NULL);
+    cond_init(&gate->left);
     pthread_mutex_init(&gate->progress, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&gate->applied, &monotonic);
-    pthread_condattr_destroy(&monotonic);
     rc = sr_journal_open(&options, &gate->journal, err);
     if (rc < 0) {
         sr_gate_close(gate);
@@ -181,9 +197,9 @@ void sr_gate_close(struct sr_gate *gate)
         return;
     sr_journal_close(gate->journal);
     sr_store_free(gate->store);
-    pthread_cond_destroy(&gate->applied);
     pthread_mutex_destroy(&gate->progress);
-    pthread_mutex_destroy(&gate->writer);
+    pthread_cond_destroy(&gate->left);
+    pthread_mutex_destroy(&gate->line);
     pthread_rwlock_destroy(&gate->state);
     bs_metric_deinit(&gate->schemas);
     bs_metric_deinit(&gate->subjects);
@@ -237,43 +253,95 @@ static struct timespec after(clockid_t clock, int64_t ms)
 static int wait_applied(struct sr_gate *gate, int64_t offset, struct bs_error *err)
 {
     struct timespec until = after(CLOCK_MONOTONIC, gate->settings.timeout_ms);
+    struct waiter waiter = {.offset = offset}, **at;
     int rc = 0;
+    cond_init(&waiter.applied);
     pthread_mutex_lock(&gate->progress);
+    waiter.next = gate->waiters;
+    gate->waiters = &waiter;
     while (gate->applied_offset < offset && rc == 0)
-        rc = pthread_cond_timedwait(&gate->applied, &gate->progress, &until);
+        rc = pthread_cond_timedwait(&waiter.applied, &gate->progress, &until);
     rc = gate->applied_offset < offset ? BS_ETIMEOUT : 0;
+    for (at = &gate->waiters; *at != &waiter; at = &(*at)->next)
+        ;
+    *at = waiter.next;
     pthread_mutex_unlock(&gate->progress);
+    pthread_cond_destroy(&waiter.applied);
     if (rc < 0)
         return bs_error_set(err, rc, "offset %lld was not read in %lld ms", (long long)offset,
                             (long long)gate->settings.timeout_ms);
     return 0;
 }
 
-int sr_gate_enter(struct sr_gate *gate, struct bs_error *err)
+static bool has_to_wait(const struct sr_gate *gate, const struct sr_writer *writer)
+{
+    for (const struct sr_writer *other = gate->writers; other != writer; other = other->next)
+        if (writer->subject == NULL || other->subject == NULL ||
+            strcmp(writer->subject, other->subject) == 0)
+            return true;
+    return false;
+}
+
+static void leave_line(struct sr_gate *gate, const struct sr_writer *writer)
+{
+    struct sr_writer **at = &gate->writers;
+    while (*at != writer)
+        at = &(*at)->next;
+    *at = writer->next;
+    pthread_cond_broadcast(&gate->left);
+}
+
+int sr_gate_enter(struct sr_gate *gate, struct sr_writer *writer, struct bs_error *err)
 {
     struct timespec until = after(CLOCK_MONOTONIC, gate->settings.wait_ms);
+    struct sr_writer **end;
+    bool wait;
+    int rc = 0;
     if (!is_ready(gate))
         return bs_error_set(err, BS_ESTATE, "the registry is starting");
-    if (pthread_mutex_clocklock(&gate->writer, CLOCK_MONOTONIC, &until) != 0)
+    writer->id = 0;
+    writer->next = NULL;
+    pthread_mutex_lock(&gate->line);
+    for (end = &gate->writers; *end; end = &(*end)->next)
+        ;
+    *end = writer;
+    while ((wait = has_to_wait(gate, writer)) && rc == 0)
+        rc = pthread_cond_timedwait(&gate->left, &gate->line, &until);
+    if (wait)
+        leave_line(gate, writer);
+    pthread_mutex_unlock(&gate->line);
+    if (wait)
         return bs_error_set(err, BS_EBUSY, "other writes were not done in %lld ms",
                             (long long)gate->settings.wait_ms);
     return 0;
 }
 
-void sr_gate_leave(struct sr_gate *gate)
+void sr_gate_leave(struct sr_gate *gate, struct sr_writer *writer)
 {
-    pthread_mutex_unlock(&gate->writer);
+    pthread_mutex_lock(&gate->line);
+    leave_line(gate, writer);
+    pthread_mutex_unlock(&gate->line);
 }
 
-int32_t sr_gate_next_id(struct sr_gate *gate)
+/* Another writer's id may have been lost to another process: then the store has it for another
+ * schema. */
+int32_t sr_gate_next_id(struct sr_gate *gate, const struct sr_store *store,
+                        struct sr_writer *writer, const struct sr_content *content)
 {
-    int32_t max;
-    pthread_rwlock_rdlock(&gate->state);
-    max = sr_store_max_id(gate->store);
-    pthread_rwlock_unlock(&gate->state);
+    int32_t max = sr_store_max_id(store), id = 0;
+    pthread_mutex_lock(&gate->line);
+    for (const struct sr_writer *other = gate->writers; other && id == 0; other = other->next)
+        if (other != writer && other->id > 0 && sr_store_id(store, other->id) == NULL &&
+            memcmp(other->digest, content->digest, SR_DIGEST_SIZE) == 0)
+            id = other->id;
     if (gate->next_id <= max)
         gate->next_id = max + 1;
-    return gate->next_id++;
+    if (id == 0)
+        id = gate->next_id++;
+    writer->id = id;
+    memcpy(writer->digest, content->digest, SR_DIGEST_SIZE);
+    pthread_mutex_unlock(&gate->line);
+    return id;
 }
 
 int sr_gate_append(struct sr_gate *gate, const struct sr_record *records, size_t count,

@@ -3,7 +3,8 @@
  * libmicrohttpd's threads read the state, the journal's thread changes it: the one place of this
  * room with locks. A view of the store is valid between sr_gate_read and sr_gate_done; a writer
  * holds sr_gate_enter … sr_gate_leave, so that what it decides stays true until its records are
- * applied. Only the journal's thread changes the store, by replay. */
+ * applied. Writers of different subjects go on at the same time and share acknowledgements. Only
+ * the journal's thread changes the store, by replay. */
 #ifndef WEIR_SR_GATE_H
 #define WEIR_SR_GATE_H
 
@@ -21,12 +22,25 @@ const struct sr_settings *sr_gate_settings(const struct sr_gate *gate);
 const struct sr_store *sr_gate_read(struct sr_gate *gate);
 void sr_gate_done(struct sr_gate *gate); /* after every sr_gate_read, also a NULL one */
 
-/* One writer at a time, of this process; another process's records may come in between until the
- * own ones are applied. BS_EBUSY: not within leader.wait.ms; BS_ESTATE: not replayed yet. */
-int sr_gate_enter(struct sr_gate *gate, struct bs_error *err);
-void sr_gate_leave(struct sr_gate *gate);
-/* The writer: an id that was never given; it is used up even if the write fails. */
-int32_t sr_gate_next_id(struct sr_gate *gate);
+/* A writer's place in the line, in the order of entering. */
+struct sr_writer {
+    const char *subject;            /* NULL: alone, no other writer goes on */
+    int32_t id;                     /* that it has been given, or 0 */
+    uint8_t digest[SR_DIGEST_SIZE]; /* of the schema that the id is for */
+    struct sr_writer *next;
+};
+
+/* Waits until no earlier writer of the same subject, or one that wants to be alone, is left. This
+ * is of this process; another process's records may come in between until the own ones are applied.
+ * `writer` (with its subject) stays where it is until sr_gate_leave. BS_EBUSY: not within
+ * leader.wait.ms; BS_ESTATE: not replayed yet. */
+int sr_gate_enter(struct sr_gate *gate, struct sr_writer *writer, struct bs_error *err);
+void sr_gate_leave(struct sr_gate *gate, struct sr_writer *writer);
+/* The writer, with the store still locked for reading and without an entry of that digest: the id
+ * that another writer has been given for it, else one that was never given; it is used up even if
+ * the write fails. */
+int32_t sr_gate_next_id(struct sr_gate *gate, const struct sr_store *store,
+                        struct sr_writer *writer, const struct sr_content *content);
 /* The writer: appends, waits for the acknowledgement and until all of it is applied. */
 int sr_gate_append(struct sr_gate *gate, const struct sr_record *records, size_t count,
                    struct bs_error *err);

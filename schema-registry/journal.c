@@ -1,6 +1,8 @@
 /* Journal: see journal.h. One producer (idempotent, acks=all), one consumer assigned to partition 0
- * from its beginning. The stop flag is the only thing that two threads share; it is an atomic here
- * because librdkafka's poll cannot be woken by a mailbox. */
+ * from its beginning, and a thread that serves the producer's delivery reports, so that any number
+ * of threads may append at once and share a batch. Threads share the stop flag, an atomic because
+ * librdkafka's poll cannot be woken by a mailbox, and the deliveries under way, under a lock: each
+ * is in the frame of the thread that waits for it. */
 #include "schema-registry/journal.h"
 
 #include "lib/base/log.h"
@@ -27,15 +29,18 @@ enum { POLL_MS = 100, STEP_MS = 50 };
 struct sr_journal {
     struct sr_journal_options options;
     rd_kafka_t *producer, *consumer;
-    pthread_t thread;
-    bool started;
-    _Atomic bool stop;
+    pthread_t thread, delivery_thread;
+    bool started, delivering;
+    pthread_mutex_t lock; /* guards every struct delivery */
+    _Atomic bool reader_stop, stop;
     int64_t deadline_ms;
     char step[256];
     bool failed, at_end, caught_up;
 };
 
 struct delivery {
+    struct sr_journal *journal;
+    pthread_cond_t done; /* pending is 0 */
     size_t pending;
     int64_t last_offset;
     rd_kafka_resp_err_t error;
@@ -53,11 +58,14 @@ static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *o
     struct delivery *delivery = message->_private;
     (void)rk;
     (void)opaque;
-    delivery->pending--;
+    pthread_mutex_lock(&delivery->journal->lock);
     if (message->err && !delivery->error)
         delivery->error = message->err;
     if (!message->err && message->offset > delivery->last_offset)
         delivery->last_offset = message->offset;
+    if (--delivery->pending == 0)
+        pthread_cond_signal(&delivery->done);
+    pthread_mutex_unlock(&delivery->journal->lock);
 }
 
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
@@ -161,7 +169,7 @@ static void say_step(struct sr_journal *j, const char *step)
 
 static bool stopped(const struct sr_journal *j)
 {
-    return atomic_load_explicit(&j->stop, memory_order_acquire);
+    return atomic_load_explicit(&j->reader_stop, memory_order_acquire);
 }
 
 static void say_failed(struct sr_journal *j, const struct bs_error *err)
@@ -275,6 +283,14 @@ static void *read_topic(void *arg)
     return NULL;
 }
 
+static void *serve_deliveries(void *arg)
+{
+    struct sr_journal *j = arg;
+    while (!atomic_load_explicit(&j->stop, memory_order_acquire))
+        rd_kafka_poll(j->producer, POLL_MS);
+    return NULL;
+}
+
 int sr_journal_open(const struct sr_journal_options *options, struct sr_journal **ret,
                     struct bs_error *err)
 {
@@ -285,11 +301,18 @@ int sr_journal_open(const struct sr_journal_options *options, struct sr_journal 
     j->options.topic = bs_strdup(options->topic);
     j->options.properties = bs_strdup(options->properties);
     j->deadline_ms = now_ms() + options->init_ms;
+    atomic_init(&j->reader_stop, false);
     atomic_init(&j->stop, false);
+    pthread_mutex_init(&j->lock, NULL);
     if ((rc = open_client(j, RD_KAFKA_PRODUCER, &j->producer, err)) < 0 ||
         (rc = open_client(j, RD_KAFKA_CONSUMER, &j->consumer, err)) < 0)
         goto failed;
     rd_kafka_poll_set_consumer(j->consumer);
+    if ((rc = pthread_create(&j->delivery_thread, NULL, serve_deliveries, j)) != 0) {
+        rc = bs_error_sys(err, rc, "cannot start the registry's writing thread");
+        goto failed;
+    }
+    j->delivering = true;
     if ((rc = pthread_create(&j->thread, NULL, read_topic, j)) != 0) {
         rc = bs_error_sys(err, rc, "cannot start the registry's reading thread");
         goto failed;
@@ -306,13 +329,17 @@ void sr_journal_close(struct sr_journal *j)
 {
     if (j == NULL)
         return;
-    atomic_store_explicit(&j->stop, true, memory_order_release);
-    if (j->started)
+    atomic_store_explicit(&j->reader_stop, true, memory_order_release);
+    if (j->started) /* it may be in an append, which needs the other one */
         pthread_join(j->thread, NULL);
+    atomic_store_explicit(&j->stop, true, memory_order_release);
+    if (j->delivering)
+        pthread_join(j->delivery_thread, NULL);
     if (j->consumer) /* it is in no group that would have to be left */
         rd_kafka_destroy_flags(j->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     if (j->producer)
         rd_kafka_destroy(j->producer);
+    pthread_mutex_destroy(&j->lock);
     bs_free((char *)j->options.bootstrap);
     bs_free((char *)j->options.topic);
     bs_free((char *)j->options.properties);
@@ -339,7 +366,9 @@ static int error_code(rd_kafka_resp_err_t code)
 int sr_journal_append(struct sr_journal *j, const struct sr_message *messages, size_t count,
                       int64_t *ret_last_offset, struct bs_error *err)
 {
-    struct delivery delivery = {.last_offset = -1};
+    struct delivery delivery = {.journal = j, .last_offset = -1};
+    pthread_cond_init(&delivery.done, NULL);
+    pthread_mutex_lock(&j->lock); /* none is delivered before all are counted */
     for (size_t i = 0; i < count && !delivery.error; i++) {
         const struct sr_message *m = &messages[i];
         rd_kafka_resp_err_t code =
@@ -354,7 +383,9 @@ int sr_journal_append(struct sr_journal *j, const struct sr_message *messages, s
             delivery.pending++;
     }
     while (delivery.pending) /* ends: every message is delivered or times out */
-        rd_kafka_poll(j->producer, POLL_MS);
+        pthread_cond_wait(&delivery.done, &j->lock);
+    pthread_mutex_unlock(&j->lock);
+    pthread_cond_destroy(&delivery.done);
     *ret_last_offset = delivery.last_offset;
     if (delivery.error)
         return bs_error_set(err, error_code(delivery.error), "writing to topic %s: %s",

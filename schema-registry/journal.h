@@ -37,8 +37,8 @@ struct sr_message {
 
 int sr_journal_open(const struct sr_journal_options *options, struct sr_journal **ret,
                     struct bs_error *err);
-/* Appends in order and waits for all acknowledgements. One thread at a time. After an error some
- * may have been written, or may still be: their outcome shows when they are read. */
+/* Appends in order and waits for all acknowledgements. Any thread. After an error some may
+ * have been written, or may still be: their outcome shows when they are read. */
 int sr_journal_append(struct sr_journal *journal, const struct sr_message *messages, size_t count,
                       int64_t *ret_last_offset, struct bs_error *err);
 void sr_journal_close(struct sr_journal *journal); /* accepts NULL */

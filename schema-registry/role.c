@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { WRITERS = 16 }; /* requests that write at the same time */
+
 static const struct bs_event listening = {"registry.listening", BS_LOG_INFO,
                                           "The REST interface accepts requests."};
 
@@ -46,6 +48,7 @@ static int open_http(struct sr_service *service, const struct sr_settings *setti
                                  .route_count = sr_route_count,
                                  .ctx = service,
                                  .threads = (unsigned)settings->threads,
+                                 .blocking_threads = WRITERS,
                                  .error_body = error_body,
                                  .content_type = "application/vnd.schemaregistry.v1+json"};
     char host[256], listen[300];

@@ -1,8 +1,9 @@
 /* Registration: the one way to a new id.
  *
  * A schema that the subject has is found without any lock but the reader's. Otherwise the request
- * becomes the one writer, looks again, checks the mode, the schema (strictly now) and the
- * compatibility, and appends one record; the answer is given when that record has been applied.
+ * becomes the one writer of its subject, looks again, checks the mode, the schema (strictly now) and
+ * the compatibility, and appends one record; the answer is given when that record has been applied.
+ * Writers of different subjects share batches; the same new schema in several of them gets one id.
  *
  * Several processes may write to one topic. Each has read to its end before it decides; when
  * another one's record for the same id or version slips in between, it comes first and ours has no
@@ -155,7 +156,9 @@ static bool append_version(struct sr_call *call, const struct sr_input *input)
         .kind = SR_RECORD_SCHEMA,
         .subject = call->subject,
         .version = newest ? newest->number + 1 : 1,
-        .id = same ? same->id : sr_gate_next_id(call->service->gate),
+        .id = same ? same->id
+                   : sr_gate_next_id(call->service->gate, call->store, &call->writer,
+                                     &input->content),
         .content = input->content,
     };
     size_t count;
@@ -283,7 +286,7 @@ int sr_version_register(void *ctx, struct ht_request *request, struct ht_respons
         known = sr_subject_find(sr_store_subject(call.store, call.subject), &input.content, false);
         if (known)
             put_registered(&call, known);
-        else if (sr_become_writer(&call))
+        else if (sr_become_subject_writer(&call))
             register_new(&call, &input);
     }
     return sr_end(&call);

@@ -135,12 +135,12 @@ int sr_end(struct sr_call *call)
 {
     unlock(call);
     if (call->writing)
-        sr_gate_leave(call->service->gate);
+        sr_gate_leave(call->service->gate, &call->writer);
     call->writing = false;
     return call->later ? HT_BLOCKS : 0;
 }
 
-bool sr_become_writer(struct sr_call *call)
+static bool become_writer(struct sr_call *call, const char *subject)
 {
     struct bs_error err = {0};
     int rc;
@@ -148,7 +148,8 @@ bool sr_become_writer(struct sr_call *call)
     call->later = !call->request->may_block;
     if (call->later)
         return false;
-    rc = sr_gate_enter(call->service->gate, &err);
+    call->writer.subject = subject;
+    rc = sr_gate_enter(call->service->gate, &call->writer, &err);
     if (rc < 0) {
         sr_fail(call, rc == BS_ESTATE ? 503 : 50004, "%s", err.text);
         return false;
@@ -157,6 +158,16 @@ bool sr_become_writer(struct sr_call *call)
     call->store = sr_gate_read(call->service->gate);
     call->locked = true;
     return true;
+}
+
+bool sr_become_writer(struct sr_call *call)
+{
+    return become_writer(call, NULL);
+}
+
+bool sr_become_subject_writer(struct sr_call *call)
+{
+    return become_writer(call, call->subject);
 }
 
 bool sr_append(struct sr_call *call, const struct sr_record *records, size_t count)

@@ -22,6 +22,7 @@ struct sr_call {
     const struct sr_store *store; /* NULL after sr_unlock */
     const char *subject;          /* the first path parameter where the pattern has {subject} */
     bool locked, writing, later;
+    struct sr_writer writer;
 };
 
 /* Checks Accept and Content-Type and that the topic is replayed; false: the response is set. */
@@ -32,9 +33,10 @@ bool sr_begin_subject(struct sr_call *call, void *service, struct ht_request *re
                       struct ht_response *response);
 int sr_end(struct sr_call *call); /* what the handler returns */
 
-/* Becomes the one writer; the store is locked again then. false: the response is set, or the
- * handler is called again where it may wait. */
+/* Becomes the one writer (of the subject, or of all); the store is locked again then. false: the
+ * response is set, or the handler is called again where it may wait. */
 bool sr_become_writer(struct sr_call *call);
+bool sr_become_subject_writer(struct sr_call *call);
 /* Unlocks the store, appends, and locks it again: what was read before is stale. */
 bool sr_append(struct sr_call *call, const struct sr_record *records, size_t count);
 

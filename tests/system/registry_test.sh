@@ -67,6 +67,15 @@ stop registry
 start_registry
 ask 200 '^\{"id":4,"version":1' POST /subjects/last/versions '{"schema":"\"long\""}'
 
+say "16 clients at the same time"
+if command -v python3 >/dev/null; then
+    timeout 60 python3 "$top/tests/system/registry_writers.py" "${registry#http://}" 2>"$stage/writers.log" ||
+        fail "16 clients"
+    kill_hard registry
+    start_registry
+    ask 200 '"is_compatible":true' POST /compatibility/subjects/line3/versions/latest "$(record "$(field a int 0)" | sed s/R/Line/)"
+fi
+
 say "the broker goes away and comes back"
 stop broker
 ask 200 '"id":1' GET /subjects/flights-value/versions/1
