@@ -46,7 +46,7 @@ kcat)
         {"name":"gate","type":["null","string"]},{"name":"at","type":{"type":"map","values":"long"}}]}' \
         >"$stage/flight.avsc"
     "$weir" schema register flights-value "$stage/flight.avsc" --registry "$registry" >/dev/null
-    echo '{"id":7,"gate":{"string":"B4"},"at":{"x":1}}' | "$weir" produce flights --format avro \
+    echo '{"id":7,"gate":"B4","at":{"x":1}}' | "$weir" produce flights --format avro \
         --registry "$registry" --bootstrap "$bootstrap" || fail "weir produce"
     timeout 60 kcat -b "$bootstrap" -C -t flights -e -q -s value=avro -r "$registry" >"$stage/read" ||
         fail "kcat cannot read Avro"
