@@ -217,6 +217,8 @@ int rt_to_step(struct rt_task *task, const struct rt_node *node, struct rt_updat
     for (size_t i = 0; i < count; i++) {
         output.partition = partitions[i];
         rc = emit(task, &output, err);
+        if (rc == BS_ELIMIT) /* larger than the client takes: this record's fault, as any other */
+            return rt_fail(task, node, update, rc, err);
         if (rc)
             return rc;
     }

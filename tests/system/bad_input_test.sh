@@ -95,3 +95,22 @@ until_true 90 ended
 wait "$(pid_of dev)" || fail "weir ended with status $?"
 verdict=$("$top/scripts/flights-compare" "$FLIGHTS_PG_URL") || fail "the result differs: $verdict"
 say "$verdict"
+
+say "a record larger than the client takes: on_error decides, the message names line and record"
+mkdir "$stage/large"
+cd "$stage/large"
+cat >large.lua <<'L'
+local weir = require "weir"
+weir.app { id = "large", on_error = { dead_letter = "large-dead" } }
+weir.stream("large", { value = "json" })
+  :map_values(function(v) return { n = v.n, s = string.rep("z", v.n) } end)
+  :to("large-out", { value = "json" })
+L
+printf '{"n":1}\n{"n":3000000}\n{"n":2}\n' >large.jsonl
+cat >large.json <<'J'
+{"name":"large","config":{"connector.class":"file-source","file":"large.jsonl","format":"jsonl","topic":"large","bounded":"true"}}
+J
+"$weir" dev --data "$stage/d9" $ports --until-caught-up large.lua --connector large.json >"$stage/said" 2>&1 ||
+    fail "the pipeline stopped: $(tail -5 "$stage/said")"
+grep -q "large.lua:[0-9]*: record of .* bytes to topic 'large-out'" "$stage/said" || fail "$(cat "$stage/said")"
+grep -q "large\[0\]@1" "$stage/said" || fail "the message does not name the record: $(cat "$stage/said")"
