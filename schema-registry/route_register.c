@@ -1,9 +1,10 @@
 /* Registration: the one way to a new id.
  *
  * A schema that the subject has is found without any lock but the reader's. Otherwise the request
- * becomes the one writer of its subject, looks again, checks the mode, the schema (strictly now) and
- * the compatibility, and appends one record; the answer is given when that record has been applied.
- * Writers of different subjects share batches; the same new schema in several of them gets one id.
+ * becomes the one writer of its subject, looks again, checks the mode, the schema (strictly now)
+ * and the compatibility, and appends one record; the answer is given when that record has been
+ * applied. Writers of different subjects share batches; the same new schema in several of them gets
+ * one id.
  *
  * Several processes may write to one topic. Each has read to its end before it decides; when
  * another one's record for the same id or version slips in between, it comes first and ours has no
