@@ -34,8 +34,6 @@ static const struct bs_event STOP_LATE = {
     "broker.stop.late", BS_LOG_WARN,
     "Answers were still under way when request.timeout.ms was over; their connections were "
     "closed."};
-static const struct bs_event WARNING = {"broker.option", BS_LOG_WARN,
-                                        "An option was accepted, but has no effect."};
 
 static const struct bs_metric_desc TOPICS = {"weir_broker_topics", BS_GAUGE, "Topics."};
 static const struct bs_metric_desc PARTITIONS = {"weir_broker_partitions", BS_GAUGE,
@@ -377,14 +375,11 @@ static int bk_open(const struct bs_config *config, const char *const *files, voi
                    struct bs_error *err)
 {
     struct broker *broker = bs_new(struct broker);
-    const char *warning;
     void *message;
     int rc;
     (void)files;
     broker->config = config;
     init_metrics(broker);
-    for (size_t i = 0; (warning = bs_config_warning(config, i)); i++)
-        bs_log(&WARNING, "%s", warning);
     rc = bk_options_check(config, err);
     if (!rc)
         rc = bk_addresses_read(config, &broker->addresses, err);

@@ -3,24 +3,24 @@
  * the others are accepted with a warning. */
 #include "broker/options.h"
 
-#define IGNORED(n)                                                                     \
-    {                                                                                  \
-        .name = n, .type = BS_OPT_STRING, .flags = BS_OPT_IGNORED, .doc = "No effect." \
+#define IGNORED(n)                                                                           \
+    {                                                                                        \
+        .name = n, .type = BS_OPT_STRING, .flags = BS_OPT_IGNORED, .doc = "known from Kafka" \
     }
 #define REFUSED(n, why)                                                       \
     {                                                                         \
         .name = n, .type = BS_OPT_STRING, .flags = BS_OPT_REFUSED, .doc = why \
     }
 
-#define NO_SASL   "No authentication."
-#define NO_TLS    "No TLS."
-#define NO_POLICY "No policies or plugins in Java."
-#define NO_PEER   "One node: no replication, no tiers."
+#define NO_SASL   "there is no authentication; remove it and keep the listener private"
+#define NO_TLS    "there is no TLS; remove it and keep the listener private"
+#define NO_POLICY "plugins in Java are not run; remove it"
+#define NO_PEER   "there is one node, without replication or tiers; remove it"
 
 // clang-format off
 static const struct bs_option ROWS[] = {
     REFUSED("alter.config.policy.class.name", NO_POLICY),
-    REFUSED("authorizer.class.name", "No access control."),
+    REFUSED("authorizer.class.name", "there is no access control; remove it and keep the listener private"),
     REFUSED("client.quota.callback.class", NO_POLICY),
     REFUSED("config.providers", NO_POLICY),
     REFUSED("connections.max.reauth.ms", NO_SASL),
@@ -31,7 +31,7 @@ static const struct bs_option ROWS[] = {
     REFUSED("delegation.token.max.lifetime.ms", NO_SASL),
     REFUSED("delegation.token.secret.key", NO_SASL),
     REFUSED("early.start.listeners", NO_TLS),
-    REFUSED("max.connections.per.ip.overrides", "Not served."),
+    REFUSED("max.connections.per.ip.overrides", "it is not served; remove it"),
     REFUSED("principal.builder.class", NO_SASL),
     REFUSED("remote.log.storage.system.enable", NO_PEER),
     REFUSED("sasl.client.callback.handler.class", NO_SASL),
@@ -107,7 +107,7 @@ static const struct bs_option ROWS[] = {
     REFUSED("ssl.truststore.location", NO_TLS),
     REFUSED("ssl.truststore.password", NO_TLS),
     REFUSED("ssl.truststore.type", NO_TLS),
-    REFUSED("transaction.two.phase.commit.enable", "Not served."),
+    REFUSED("transaction.two.phase.commit.enable", "it is not served; remove it"),
     IGNORED("add.partitions.to.txn.retry.backoff.max.ms"),
     IGNORED("add.partitions.to.txn.retry.backoff.ms"),
     IGNORED("alter.log.dirs.replication.quota.window.num"),

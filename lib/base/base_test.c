@@ -145,7 +145,7 @@ static void options_are_checked_and_name_their_source(void **state)
                      BS_EUNSUPPORTED);
     assert_null(bs_config_warning(config, 0));
     assert_int_equal(bs_config_set(config, "background.threads", "3", "--set", &err), 0);
-    assert_non_null(strstr(bs_config_warning(config, 0), "no effect"));
+    assert_non_null(strstr(bs_config_warning(config, 0), "without effect"));
     bs_config_free(config);
 }
 

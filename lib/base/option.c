@@ -305,8 +305,8 @@ int bs_config_set(struct bs_config *config, const char *name, const char *text, 
         return rc;
     }
     if (value->row->flags & BS_OPT_IGNORED)
-        add_warning(config, bs_asprintf("%s: option '%s' has no effect here: %s", source, name,
-                                        value->row->doc));
+        add_warning(config, bs_asprintf("%s: option '%s' is accepted without effect (%s)", source,
+                                        name, value->row->doc));
     bs_free(value->text);
     bs_free(value->source);
     value->text = bs_strdup(text);
