@@ -184,8 +184,18 @@ static int open_dir(struct rt_app *app, struct bs_error *err)
 {
     const char *root =
         app->plan->state_dir ? app->plan->state_dir : app->shared->settings->state_dir;
+    int rc;
     app->dir = bs_asprintf("%s/%s", root, app->plan->app_id);
-    return rt_folder_make(app->dir, err);
+    rc = rt_folder_make(app->dir, err);
+    if (rc == 0)
+        rc = rt_folder_lock(app->dir, &app->lock_fd, err);
+    if (rc == BS_EBUSY)
+        bs_error_set(
+            err, rc,
+            "%s: another pipeline runs with the id '%s', so both would share its group and "
+            "state\n  hint: weir.app { id = \"…\" } in one of them",
+            app->file, app->plan->app_id);
+    return rc;
 }
 
 /* Members of another version may be the last run's: they count until their session ends. */
@@ -373,6 +383,7 @@ int rt_app_open(const struct rt_shared *shared, const char *file, struct rt_app_
     char *labels = bs_asprintf("file=\"%s\"", file);
     run->app.shared = shared;
     run->app.file = bs_strdup(file);
+    run->app.lock_fd = -1;
     run->app.progress = rt_progress_new(THREADS_MAX);
     bs_metric_init(&run->app.processed, &PROCESSED, labels);
     bs_metric_init(&run->app.committed, &COMMITTED, labels);
@@ -419,6 +430,8 @@ void rt_app_close(struct rt_app_run *run)
     rt_progress_free(run->app.progress);
     bs_free(run->threads);
     bs_free(run->handles);
+    if (run->app.lock_fd >= 0)
+        close(run->app.lock_fd);
     bs_free(run->app.dir);
     bs_free(run->app.file);
     bs_free(run);

@@ -27,6 +27,7 @@ struct rt_app {
     const struct rt_plan *plan;
     int threads;
     char *dir;         /* <state dir>/<app id> */
+    int lock_fd;       /* of `lock` in it: one pipeline of that id, in this worker or another */
     rd_kafka_t *admin; /* read_uncommitted: sees the true end of a log */
     struct rt_topics topics;
     struct rt_globals *globals; /* or NULL */

@@ -69,27 +69,36 @@ static int read_id(const char *path, struct rt_identity *identity, struct bs_err
     return 0;
 }
 
+int rt_folder_lock(const char *path, int *ret_fd, struct bs_error *err)
+{
+    char *lock = bs_asprintf("%s/lock", path);
+    int rc = 0, fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        rc = bs_error_sys(err, errno, "cannot open %s", lock);
+    else if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        rc = errno == EWOULDBLOCK ? bs_error_set(err, BS_EBUSY, "%s is taken", lock)
+                                  : bs_error_sys(err, errno, "cannot lock %s", lock);
+    if (rc != 0 && fd >= 0)
+        close(fd);
+    *ret_fd = rc == 0 ? fd : -1;
+    bs_free(lock);
+    return rc;
+}
+
 int rt_identity_open(const char *state_dir, struct rt_identity *ret, struct bs_error *err)
 {
-    char *lock = bs_asprintf("%s/lock", state_dir), *id = bs_asprintf("%s/process-id", state_dir);
+    char *id = bs_asprintf("%s/process-id", state_dir);
     int rc = rt_folder_make(state_dir, err);
     *ret = (struct rt_identity){.lock_fd = -1};
-    if (rc == 0) {
-        ret->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        if (ret->lock_fd < 0)
-            rc = bs_error_sys(err, errno, "cannot open %s", lock);
-    }
-    if (rc == 0 && flock(ret->lock_fd, LOCK_EX | LOCK_NB) != 0)
-        rc = errno == EWOULDBLOCK
-                 ? bs_error_set(err, BS_EBUSY,
-                                "another worker runs on %s; give each its own (state.dir, --data)",
-                                state_dir)
-                 : bs_error_sys(err, errno, "cannot lock %s", lock);
+    if (rc == 0)
+        rc = rt_folder_lock(state_dir, &ret->lock_fd, err);
+    if (rc == BS_EBUSY)
+        bs_error_set(err, rc, "another worker runs on %s; give each its own (state.dir, --data)",
+                     state_dir);
     if (rc == 0)
         rc = read_id(id, ret, err);
     if (rc != 0)
         rt_identity_close(ret);
-    bs_free(lock);
     bs_free(id);
     return rc;
 }

@@ -17,5 +17,8 @@ int rt_identity_open(const char *state_dir, struct rt_identity *ret, struct bs_e
 void rt_identity_close(struct rt_identity *identity);
 
 int rt_folder_make(const char *path, struct bs_error *err); /* with its parents */
+/* Takes `lock` in the folder for as long as *ret_fd (-1 on failure) is open. BS_EBUSY: somebody has
+ * it, in this process or another. */
+int rt_folder_lock(const char *path, int *ret_fd, struct bs_error *err);
 
 #endif

@@ -11,6 +11,15 @@ weir.stream("flights", { value = "json" })
 L
 expect_fail 1 "syntax.lua:3" "$weir" dev --data "$stage/d1" $ports syntax.lua
 
+say "two pipelines with one id"
+cat >one.lua <<L
+local weir = require "weir"
+weir.app { id = "same" }
+weir.stream("in", { value = "json" }):for_each(function() end)
+L
+cp one.lua two.lua
+expect_fail 1 "another pipeline runs with the id 'same'" "$weir" dev --data "$stage/d0" $ports one.lua two.lua
+
 say "a pipeline without its topic"
 cat >missing.lua <<L
 local weir = require "weir"
