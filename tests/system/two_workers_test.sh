@@ -2,7 +2,7 @@
 # Broker, registry and two workers as processes; one worker is killed in the middle of its work. The
 # other takes over; the result equals SQL to the row and digit.
 . "$(dirname "$0")/stage.sh"
-repeat=${WORKERS_REPEAT:-30}
+repeat=${WORKERS_REPEAT:-100}
 postgres
 "$top/tests/system/flights-repeat" "$flights/flights.csv" "$repeat" >"$stage/flights.csv"
 connectors "$stage/flights.csv"
