@@ -99,14 +99,9 @@ static int find_roles(struct dev *dev, struct bs_error *err)
     static const char *const NAMES[] = {[REGISTRY] = "registry", [WORKER] = "worker"};
     dev->roles[BROKER] = &bk_role;
     for (int i = REGISTRY; i < ROLES; i++) {
-        const struct bs_module *module = NULL;
-        int rc = cl_module_open(NAMES[i], &module, err);
+        int rc = cl_module_role(NAMES[i], &dev->roles[i], err);
         if (rc != 0)
             return rc;
-        dev->roles[i] = cl_module_role(module, NAMES[i]);
-        if (dev->roles[i] == NULL)
-            return bs_error_set(err, BS_ENOTFOUND, "module %s carries no role '%s'", NAMES[i],
-                                NAMES[i]);
     }
     for (int i = 0; i < ROLES; i++)
         dev->table_count += dev->roles[i]->table_count;

@@ -76,12 +76,18 @@ int cl_module_open(const char *name, const struct bs_module **ret, struct bs_err
     return rc;
 }
 
-const struct bs_role *cl_module_role(const struct bs_module *module, const char *name)
+int cl_module_role(const char *name, const struct bs_role **ret, struct bs_error *err)
 {
+    const struct bs_module *module = NULL;
+    int rc = cl_module_open(name, &module, err);
+    if (rc != 0)
+        return rc;
     for (size_t i = 0; module->roles && module->roles[i]; i++)
-        if (strcmp(module->roles[i]->name, name) == 0)
-            return module->roles[i];
-    return NULL;
+        if (strcmp(module->roles[i]->name, name) == 0) {
+            *ret = module->roles[i];
+            return 0;
+        }
+    return bs_error_set(err, BS_ENOTFOUND, "module %s carries no role '%s'", name, name);
 }
 
 const struct bs_command *cl_module_command(const struct bs_module *module, const char *name)

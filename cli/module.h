@@ -11,8 +11,8 @@
 int cl_module_open(const char *name, const struct bs_module **ret, struct bs_error *err);
 /* Any exported symbol of a module; BS_ENOTFOUND when the module has none of that name. */
 int cl_module_symbol(const char *name, const char *symbol, void **ret, struct bs_error *err);
-/* A role by its name; NULL when the module has none. */
-const struct bs_role *cl_module_role(const struct bs_module *module, const char *name);
+/* The role of that name in the module of that name; BS_ENOTFOUND as above, or when it has none. */
+int cl_module_role(const char *name, const struct bs_role **ret, struct bs_error *err);
 const struct bs_command *cl_module_command(const struct bs_module *module, const char *name);
 
 #endif

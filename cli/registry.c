@@ -43,21 +43,16 @@ int cl_registry_main(int argc, char **argv)
         .parser = parse_option,
         .doc = "Runs the schema registry; its schemas are kept in the topic _schemas.",
         .children = CHILDREN};
-    const struct bs_module *module = NULL;
-    const struct bs_role *role;
+    const struct bs_role *role = NULL;
     struct bs_error err = {0};
     struct cl_args args;
     int status = CL_FAILED;
     cl_args_init(&args, "registry");
     cl_args_parse(&ARGP, argc, argv, &args, "registry");
-    if (cl_module_open("registry", &module, &err) != 0) {
+    if (cl_module_role("registry", &role, &err) != 0)
         cl_fail("registry", &err);
-    } else if ((role = cl_module_role(module, "registry")) == NULL) {
-        bs_error_set(&err, BS_ENOTFOUND, "module registry carries no role 'registry'");
-        cl_fail("registry", &err);
-    } else {
+    else
         status = cl_single_run(role, &args, false);
-    }
     cl_args_deinit(&args);
     return status;
 }

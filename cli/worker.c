@@ -64,21 +64,16 @@ int cl_worker_main(int argc, char **argv)
         .args_doc = "[PIPELINE.lua...]",
         .doc = "Runs pipelines and connectors. Workers that run the same files share the work.",
         .children = CHILDREN};
-    const struct bs_module *module = NULL;
-    const struct bs_role *role;
+    const struct bs_role *role = NULL;
     struct bs_error err = {0};
     struct cl_args args;
     int status = CL_FAILED;
     cl_args_init(&args, "worker");
     cl_args_parse(&ARGP, argc, argv, &args, "worker");
-    if (cl_module_open("worker", &module, &err) != 0) {
+    if (cl_module_role("worker", &role, &err) != 0)
         cl_fail("worker", &err);
-    } else if ((role = cl_module_role(module, "worker")) == NULL) {
-        bs_error_set(&err, BS_ENOTFOUND, "module worker carries no role 'worker'");
-        cl_fail("worker", &err);
-    } else {
+    else
         status = cl_single_run(role, &args, false);
-    }
     cl_args_deinit(&args);
     return status;
 }

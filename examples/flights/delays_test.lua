@@ -26,7 +26,7 @@ t.describe("an hour of delays", "delays.lua", function(p)
   p:pipe("flights", nil, flight("2001/01/01 10:05", 20, "JFK"))
   p:pipe("flights", nil, flight("2001/01/01 10:30", 45, "JFK"))
   p:pipe("flights", nil, flight("2001/01/01 11:00", 15, "JFK"))   -- the next hour
-  p:pipe("flights", nil, flight("2001/01/01 11:01", 99, "XXX"))   -- no such airport: dropped by the join
+  p:pipe("flights", nil, flight("2001/01/01 11:01", 99, "QQQ"))   -- no such airport: dropped by the join
   local out = p:read_all("delays-by-airport")
   t.equal(#out, 3)
   t.equal(out[2].value.late, 2)
