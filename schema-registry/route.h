@@ -2,7 +2,7 @@
 #ifndef WEIR_SR_ROUTE_H
 #define WEIR_SR_ROUTE_H
 
-#include "schema-registry/service.h"
+#include "schema-registry/input.h"
 
 extern const struct ht_route sr_routes[]; /* body_max 1 stands for the option max.request.bytes */
 extern const size_t sr_route_count;

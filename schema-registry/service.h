@@ -1,10 +1,9 @@
-/* Service: what the handlers of the REST interface share: how a request begins, how it fails, how a
- * schema of a request becomes a content. Handlers run on any of the server's threads. */
+/* Service: what the handlers of the REST interface share: how a request begins, how it becomes a
+ * writer, how it fails. Handlers run on any of the server's threads. */
 #ifndef WEIR_SR_SERVICE_H
 #define WEIR_SR_SERVICE_H
 
 #include "lib/http/http.h"
-#include "schema-registry/compat_avro.h"
 #include "schema-registry/gate.h"
 
 struct sr_service {
@@ -52,27 +51,6 @@ bool sr_id_param(struct sr_call *call, const char *text, int32_t *ret);
 
 /* The JSON object of the body; false: 400, 422 set. */
 bool sr_body(struct sr_call *call, struct sd_value *ret);
-
-/* A schema as a request brings it. */
-struct sr_input {
-    struct sr_content content; /* text as sent, then canonical */
-    int version, id;           /* 0 and -1: not given */
-    bool normalize;
-};
-
-/* Reads the body; false: the response is set. */
-bool sr_input_read(struct sr_call *call, struct sr_input *ret);
-/* Parses input (references from the store) and puts the canonical text and the digest into it.
- * BS_E…: err says what is wrong with the schema. */
-int sr_input_parse(struct sr_call *call, struct sr_input *input, bool strict,
-                   struct sd_schema **ret, struct bs_error *err);
-/* Parses stored content. */
-int sr_content_parse(const struct sr_store *store, const struct sr_content *content, bool strict,
-                     bool live_refs, struct sd_schema **ret, struct bs_error *err);
-/* Compares with the live versions under the level (or with `only`). */
-bool sr_compatible(struct sr_call *call, const struct sr_input *input,
-                   const struct sd_schema *schema, const struct sr_version *only,
-                   const char ***ret_messages, size_t *ret_count);
 
 /* {"subject",…} of a version. */
 void sr_put_version(struct sr_call *call, const char *subject, const struct sr_version *version,
