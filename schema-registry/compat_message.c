@@ -22,38 +22,38 @@ static void push(struct messages *m, const char *text)
     m->items[m->count++] = text;
 }
 
-static const char *description(struct bs_arena *arena, const struct sr_problem *p, const char *own,
+static const char *description(struct bs_arena *arena, const struct sd_problem *p, const char *own,
                                const char *other)
 {
     switch (p->type) {
-    case SR_TYPE_MISMATCH:
+    case SD_TYPE_MISMATCH:
         return bs_arena_printf(arena,
                                "The type (path '%s') of a field in the %s schema does not match "
                                "with the %s schema",
                                p->path, own, other);
-    case SR_NAME_MISMATCH:
+    case SD_NAME_MISMATCH:
         return bs_arena_printf(arena, "The name of the schema has changed (path '%s')", p->path);
-    case SR_FIXED_SIZE_MISMATCH:
+    case SD_FIXED_SIZE_MISMATCH:
         return bs_arena_printf(arena,
                                "The size of FIXED type field at path '%s' in the %s schema does "
                                "not match with the %s schema",
                                p->path, own, other);
-    case SR_MISSING_ENUM_SYMBOLS:
+    case SD_MISSING_ENUM_SYMBOLS:
         return bs_arena_printf(arena,
                                "The %s schema is missing enum symbols '%s' at path '%s' in the %s "
                                "schema",
                                own, p->info, p->path, other);
-    case SR_MISSING_UNION_BRANCH:
+    case SD_MISSING_UNION_BRANCH:
         return bs_arena_printf(arena,
                                "The %s schema is missing a type inside a union field at path '%s' "
                                "in the %s schema",
                                own, p->path, other);
-    case SR_READER_FIELD_MISSING_DEFAULT_VALUE:
+    case SD_READER_FIELD_MISSING_DEFAULT_VALUE:
         return bs_arena_printf(arena,
                                "The field '%s' at path '%s' in the %s schema has no default value "
                                "and is missing in the %s schema",
                                p->info, p->path, own, other);
-    case SR_UNDECIDED:
+    case SD_UNDECIDED:
         return bs_arena_printf(arena, "Unexpected exception during compatibility check at '%s'",
                                p->path);
     }
@@ -65,12 +65,12 @@ static const char *description(struct bs_arena *arena, const struct sr_problem *
 static size_t push_problems(struct messages *m, const struct sd_schema *reader,
                             const struct sd_schema *writer, const char *own, const char *other)
 {
-    struct sr_problems problems = {0};
-    sr_compat_avro(reader, writer, m->arena, &problems);
+    struct sd_problems problems = {0};
+    sd_compat(reader, writer, m->arena, &problems);
     for (size_t i = 0; i < problems.count; i++) {
-        const struct sr_problem *p = &problems.items[i];
+        const struct sd_problem *p = &problems.items[i];
         push(m, bs_arena_printf(m->arena, "{errorType:'%s', description:'%s', additionalInfo:'%s'}",
-                                sr_problem_name(p->type), description(m->arena, p, own, other),
+                                sd_problem_name(p->type), description(m->arena, p, own, other),
                                 p->info));
     }
     return problems.count;

@@ -16,24 +16,24 @@ static void test_pairs(void **state)
         struct sd_schema *reader = golden_schema(golden_get(row, "reader"), name);
         struct sd_schema *writer = golden_schema(golden_get(row, "writer"), name);
         struct bs_arena arena = BS_ARENA_INIT;
-        struct sr_problems problems;
-        sr_compat_avro(reader, writer, &arena, &problems);
+        struct sd_problems problems;
+        sd_compat(reader, writer, &arena, &problems);
         if ((problems.count == 0) != golden_get(row, "compatible")->boolean)
             fail_msg("%s: %zu problems", name, problems.count);
         if (problems.count && !bs_bytes_is(golden_get(row, "incompatibility")->bytes,
-                                           sr_problem_name(problems.items[0].type)))
-            fail_msg("%s: first is %s", name, sr_problem_name(problems.items[0].type));
+                                           sd_problem_name(problems.items[0].type)))
+            fail_msg("%s: first is %s", name, sd_problem_name(problems.items[0].type));
         if (details && details->type == SD_ARRAY) {
             if (details->array.count != problems.count)
                 fail_msg("%s: %zu problems instead of %zu", name, problems.count,
                          details->array.count);
             for (size_t k = 0; k < problems.count; k++) {
                 const struct sd_value *want = &details->array.items[k];
-                const struct sr_problem *got = &problems.items[k];
-                if (!bs_bytes_is(golden_get(want, "type")->bytes, sr_problem_name(got->type)) ||
+                const struct sd_problem *got = &problems.items[k];
+                if (!bs_bytes_is(golden_get(want, "type")->bytes, sd_problem_name(got->type)) ||
                     !bs_bytes_is(golden_get(want, "path")->bytes, got->path) ||
                     !bs_bytes_is(golden_get(want, "info")->bytes, got->info))
-                    fail_msg("%s: problem %zu is %s at %s: %s", name, k, sr_problem_name(got->type),
+                    fail_msg("%s: problem %zu is %s at %s: %s", name, k, sd_problem_name(got->type),
                              got->path, got->info);
             }
         }

@@ -1,7 +1,6 @@
 /* Schema texts: what is accepted has a canonical text that is accepted again and gives itself, and
  * is compatible with itself. */
-#include "lib/serde/schema.h"
-#include "schema-registry/compat_avro.h"
+#include "lib/serde/compat.h"
 
 #include <stdlib.h>
 
@@ -37,7 +36,7 @@ static void check(const struct sd_schema *schema)
 {
     struct bs_buf first = BS_BUF_INIT, second = BS_BUF_INIT;
     struct bs_arena arena = BS_ARENA_INIT;
-    struct sr_problems problems = {0};
+    struct sd_problems problems = {0};
     struct sd_schema *again;
     sd_schema_text(schema, false, &first);
     if (sd_schema_parse(bs_buf_bytes(&first), false, NULL, 0, &again, NULL) < 0)
@@ -45,8 +44,8 @@ static void check(const struct sd_schema *schema)
     sd_schema_text(again, false, &second);
     if (!bs_bytes_equal(bs_buf_bytes(&first), bs_buf_bytes(&second)))
         abort();
-    sr_compat_avro(again, schema, &arena, &problems);
-    if (problems.count && problems.items[0].type != SR_UNDECIDED)
+    sd_compat(again, schema, &arena, &problems);
+    if (problems.count && problems.items[0].type != SD_UNDECIDED)
         abort();
     bs_buf_reset(&second);
     sd_schema_text(schema, true, &second);

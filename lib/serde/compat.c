@@ -1,9 +1,9 @@
-/* Compatibility of Avro schemas: see compat_avro.h. The clauses named below are those of the Avro
+/* Compatibility of Avro schemas: see compat.h. The clauses named below are those of the Avro
  * specification 1.12, "Schema Resolution".
  *
  * A pair of types under comparison counts as compatible when it is met again (recursion). A pair
  * that is met again later gives the problems found the first time, at the place found first. */
-#include "schema-registry/compat_avro.h"
+#include "lib/serde/compat.h"
 
 #include "lib/base/mem.h"
 
@@ -30,7 +30,7 @@ struct pair_key {
 struct pair {
     struct pair_key key;
     bool done;
-    struct sr_problems problems;
+    struct sd_problems problems;
     UT_hash_handle hh;
 };
 
@@ -44,18 +44,18 @@ struct check {
 static const struct path root = {0};
 
 static void compare(struct check *c, const struct sd_node *reader, const struct sd_node *writer,
-                    const struct path *path, struct sr_problems *out);
+                    const struct path *path, struct sd_problems *out);
 
-const char *sr_problem_name(enum sr_problem_type type)
+const char *sd_problem_name(enum sd_problem_type type)
 {
     static const char *const names[] = {
-        [SR_TYPE_MISMATCH] = "TYPE_MISMATCH",
-        [SR_NAME_MISMATCH] = "NAME_MISMATCH",
-        [SR_FIXED_SIZE_MISMATCH] = "FIXED_SIZE_MISMATCH",
-        [SR_MISSING_ENUM_SYMBOLS] = "MISSING_ENUM_SYMBOLS",
-        [SR_MISSING_UNION_BRANCH] = "MISSING_UNION_BRANCH",
-        [SR_READER_FIELD_MISSING_DEFAULT_VALUE] = "READER_FIELD_MISSING_DEFAULT_VALUE",
-        [SR_UNDECIDED] = "EXCEPTION",
+        [SD_TYPE_MISMATCH] = "TYPE_MISMATCH",
+        [SD_NAME_MISMATCH] = "NAME_MISMATCH",
+        [SD_FIXED_SIZE_MISMATCH] = "FIXED_SIZE_MISMATCH",
+        [SD_MISSING_ENUM_SYMBOLS] = "MISSING_ENUM_SYMBOLS",
+        [SD_MISSING_UNION_BRANCH] = "MISSING_UNION_BRANCH",
+        [SD_READER_FIELD_MISSING_DEFAULT_VALUE] = "READER_FIELD_MISSING_DEFAULT_VALUE",
+        [SD_UNDECIDED] = "EXCEPTION",
     };
     return names[type];
 }
@@ -83,7 +83,7 @@ static void put_path(struct bs_buf *out, const struct path *path)
         bs_buf_printf(out, "/%zu", path->index);
 }
 
-static void push(struct sr_problems *out, const struct sr_problem *problem)
+static void push(struct sd_problems *out, const struct sd_problem *problem)
 {
     if (out->count == PROBLEMS_MAX)
         return;
@@ -94,11 +94,11 @@ static void push(struct sr_problems *out, const struct sr_problem *problem)
     out->items[out->count++] = *problem;
 }
 
-static void add(struct check *c, struct sr_problems *out, enum sr_problem_type type,
+static void add(struct check *c, struct sd_problems *out, enum sd_problem_type type,
                 const struct path *path, const char *info)
 {
     struct bs_buf text = BS_BUF_INIT;
-    struct sr_problem problem = {.type = type, .info = info};
+    struct sd_problem problem = {.type = type, .info = info};
     put_path(&text, path);
     if (text.len == 0)
         bs_buf_puts(&text, "/");
@@ -116,7 +116,7 @@ static const char *base_name(const char *full)
 /* "both schemas are … whose (unqualified) names match"; "aliases": a reader's alias may be the
  * writer's full name. */
 static void check_names(struct check *c, const struct sd_node *reader, const struct sd_node *writer,
-                        const struct path *path, struct sr_problems *out)
+                        const struct path *path, struct sd_problems *out)
 {
     struct path here = {.up = path, .name = "name"};
     if (strcmp(base_name(reader->name), base_name(writer->name)) == 0)
@@ -124,16 +124,16 @@ static void check_names(struct check *c, const struct sd_node *reader, const str
     for (size_t i = 0; i < reader->alias_count; i++)
         if (strcmp(reader->aliases[i], writer->name) == 0)
             return;
-    add(c, out, SR_NAME_MISMATCH, &here, bs_arena_printf(c->arena, "expected: %s", writer->name));
+    add(c, out, SD_NAME_MISMATCH, &here, bs_arena_printf(c->arena, "expected: %s", writer->name));
 }
 
 /* "both schemas are fixed whose sizes … match" */
 static void check_size(struct check *c, const struct sd_node *reader, const struct sd_node *writer,
-                       const struct path *path, struct sr_problems *out)
+                       const struct path *path, struct sd_problems *out)
 {
     struct path here = {.up = path, .name = "size"};
     if (reader->size != writer->size)
-        add(c, out, SR_FIXED_SIZE_MISMATCH, &here,
+        add(c, out, SD_FIXED_SIZE_MISMATCH, &here,
             bs_arena_printf(c->arena, "expected: %zu, found: %zu", writer->size, reader->size));
 }
 
@@ -151,7 +151,7 @@ static bool has_symbol(const char **sorted, size_t count, const char *symbol)
  * then that value is used, otherwise an error is signalled" */
 static void check_symbols(struct check *c, const struct sd_node *reader,
                           const struct sd_node *writer, const struct path *path,
-                          struct sr_problems *out)
+                          struct sd_problems *out)
 {
     struct path here = {.up = path, .name = "symbols"};
     const char **known, **wanted;
@@ -167,7 +167,7 @@ static void check_symbols(struct check *c, const struct sd_node *reader,
             bs_buf_printf(&missing, "%s%s", missing.len ? ", " : "[", wanted[i]);
     if (missing.len) {
         bs_buf_puts(&missing, "]");
-        add(c, out, SR_MISSING_ENUM_SYMBOLS, &here,
+        add(c, out, SD_MISSING_ENUM_SYMBOLS, &here,
             bs_arena_strndup(c->arena, (const char *)missing.data, missing.len));
     }
     bs_buf_deinit(&missing);
@@ -194,7 +194,7 @@ static int writer_field(const struct sd_node *writer, const struct sd_schema_fie
  * one "an error is signalled". Other fields: recursively. More fields of the writer are ignored. */
 static void check_fields(struct check *c, const struct sd_node *reader,
                          const struct sd_node *writer, const struct path *path,
-                         struct sr_problems *out)
+                         struct sd_problems *out)
 {
     struct path fields = {.up = path, .name = "fields"};
     for (size_t i = 0; i < reader->field_count; i++) {
@@ -205,7 +205,7 @@ static void check_fields(struct check *c, const struct sd_node *reader,
         if (at >= 0)
             compare(c, field->type, writer->fields[at].type, &type, out);
         else if (at == -2)
-            add(c, out, SR_UNDECIDED, &here,
+            add(c, out, SD_UNDECIDED, &here,
                 bs_arena_printf(c->arena,
                                 "Reader record field %s matches multiple fields in writer record "
                                 "schema %s",
@@ -215,13 +215,13 @@ static void check_fields(struct check *c, const struct sd_node *reader,
         else if (field->type->kind == SD_AVRO_ENUM && field->type->enum_default)
             compare(c, field->type, writer, &type, out); /* as Java: always a mismatch */
         else
-            add(c, out, SR_READER_FIELD_MISSING_DEFAULT_VALUE, &here, field->name);
+            add(c, out, SD_READER_FIELD_MISSING_DEFAULT_VALUE, &here, field->name);
     }
 }
 
 static bool compatible(struct check *c, const struct sd_node *reader, const struct sd_node *writer)
 {
-    struct sr_problems inner = {0};
+    struct sd_problems inner = {0};
     bool none;
     compare(c, reader, writer, &root, &inner);
     none = inner.count == 0;
@@ -230,9 +230,9 @@ static bool compatible(struct check *c, const struct sd_node *reader, const stru
 }
 
 static void add_missing_branch(struct check *c, const struct sd_node *branch,
-                               const struct path *path, struct sr_problems *out)
+                               const struct path *path, struct sd_problems *out)
 {
-    add(c, out, SR_MISSING_UNION_BRANCH, path,
+    add(c, out, SD_MISSING_UNION_BRANCH, path,
         bs_arena_printf(c->arena, "reader union lacking writer type: %s", kind_name(branch)));
 }
 
@@ -240,7 +240,7 @@ static void add_missing_branch(struct check *c, const struct sd_node *branch,
  * union schema is recursively resolved against it. If none match, an error is signalled" */
 static void check_unions(struct check *c, const struct sd_node *reader,
                          const struct sd_node *writer, const struct path *path,
-                         struct sr_problems *out)
+                         struct sd_problems *out)
 {
     for (size_t i = 0; i < writer->branch_count; i++) {
         struct path here = {.up = path, .index = i};
@@ -273,7 +273,7 @@ static bool promotes(enum sd_avro writer, enum sd_avro reader)
  * writer's is not: the first schema in the reader's union that matches the writer's schema". */
 static void compare_kinds(struct check *c, const struct sd_node *reader,
                           const struct sd_node *writer, const struct path *path,
-                          struct sr_problems *out)
+                          struct sd_problems *out)
 {
     if (writer->kind == SD_AVRO_UNION) {
         for (size_t i = 0; i < writer->branch_count; i++) {
@@ -290,13 +290,13 @@ static void compare_kinds(struct check *c, const struct sd_node *reader,
         return;
     }
     if (!promotes(writer->kind, reader->kind))
-        add(c, out, SR_TYPE_MISMATCH, path,
+        add(c, out, SD_TYPE_MISMATCH, path,
             bs_arena_printf(c->arena, "reader type: %s not compatible with writer type: %s",
                             kind_name(reader), kind_name(writer)));
 }
 
 static void compare_new(struct check *c, const struct sd_node *reader, const struct sd_node *writer,
-                        const struct path *path, struct sr_problems *out)
+                        const struct path *path, struct sd_problems *out)
 {
     struct path items = {.up = path, .name = reader->kind == SD_AVRO_MAP ? "values" : "items"};
     if (reader->kind != writer->kind) {
@@ -329,14 +329,14 @@ static void compare_new(struct check *c, const struct sd_node *reader, const str
 }
 
 static void compare(struct check *c, const struct sd_node *reader, const struct sd_node *writer,
-                    const struct path *path, struct sr_problems *out)
+                    const struct path *path, struct sd_problems *out)
 {
     struct pair_key key = {.reader = reader, .writer = writer};
     struct pair *pair;
     HASH_FIND(hh, c->pairs, &key, sizeof key, pair);
     if (pair == NULL) {
         if (c->depth == DEPTH_MAX || c->pair_count == PAIRS_MAX) {
-            add(c, out, SR_UNDECIDED, path, "the schemas are too large to be compared");
+            add(c, out, SD_UNDECIDED, path, "the schemas are too large to be compared");
             return;
         }
         pair = bs_new(struct pair);
@@ -354,11 +354,11 @@ static void compare(struct check *c, const struct sd_node *reader, const struct 
         push(out, &pair->problems.items[i]);
 }
 
-void sr_compat_avro(const struct sd_schema *reader, const struct sd_schema *writer,
-                    struct bs_arena *arena, struct sr_problems *ret)
+void sd_compat(const struct sd_schema *reader, const struct sd_schema *writer,
+               struct bs_arena *arena, struct sd_problems *ret)
 {
     struct check c = {.arena = arena};
-    struct sr_problems found = {0};
+    struct sd_problems found = {0};
     struct pair *pair, *next;
     compare(&c, sd_schema_root(reader), sd_schema_root(writer), &root, &found);
     HASH_ITER (hh, c.pairs, pair, next) {

@@ -1,0 +1,36 @@
+/* Compatibility of Avro schemas: can data of a writer be read by a reader, and if not, why. Pure.
+ *
+ * The answers and their order are those of Avro Java's SchemaCompatibility 1.12, because people and
+ * tools know them. A registry judges subjects by it, a serializer what it is told to write with. */
+#ifndef WEIR_SERDE_COMPAT_H
+#define WEIR_SERDE_COMPAT_H
+
+#include "lib/serde/schema.h"
+
+enum sd_problem_type {
+    SD_TYPE_MISMATCH,
+    SD_NAME_MISMATCH,
+    SD_FIXED_SIZE_MISMATCH,
+    SD_MISSING_ENUM_SYMBOLS,
+    SD_MISSING_UNION_BRANCH,
+    SD_READER_FIELD_MISSING_DEFAULT_VALUE,
+    SD_UNDECIDED, /* cannot be checked: too large, or a field that matches twice */
+};
+
+struct sd_problem {
+    enum sd_problem_type type;
+    const char *path; /* JSON pointer into the reader, "/" for the root */
+    const char *info;
+};
+
+struct sd_problems {
+    struct sd_problem *items;
+    size_t count, cap;
+};
+
+/* All problems, in the reader's order; none: compatible. Texts are in the arena. */
+void sd_compat(const struct sd_schema *reader, const struct sd_schema *writer,
+               struct bs_arena *arena, struct sd_problems *ret);
+const char *sd_problem_name(enum sd_problem_type type);
+
+#endif
