@@ -55,23 +55,22 @@ int rt_vm_protect(struct rt_vm *vm, lua_CFunction body, void *arg, struct bs_err
     int status = lua_pcall(L, 3, 0, 0);
     if (status == LUA_OK && !rt_watch_killed(&vm->watch))
         return 0;
-    int rc = status == LUA_ERRMEM ? BS_ENOMEM : BS_ESCRIPT;
-    const char *text = NULL;
-    if (status != LUA_OK) {
-        text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-        if (!text)
-            text = "an error that is no text was raised";
-    }
-    if (status == LUA_ERRMEM)
-        rc = bs_error_set(err, BS_ESCRIPT,
-                          "it needs more memory than the %zu bytes it may use (memory_max)",
-                          vm->memory_max);
-    else if (rt_watch_killed(&vm->watch) && (!text || !strstr(text, "processor time")))
+    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+    int rc;
+    /* The watchdog's stop goes first: a script that it stops under pcall comes out with whatever
+     * error it was in, the refusal of memory too. */
+    if (rt_watch_killed(&vm->watch) &&
+        (status == LUA_OK || !text || !strstr(text, "processor time")))
         rc = bs_error_set(err, BS_ESCRIPT,
                           "it took more than %lld ms of processor time for one record",
                           (long long)vm->cpu_max_ms);
+    else if (status == LUA_ERRMEM)
+        rc = bs_error_set(err, BS_ESCRIPT,
+                          "it needs more memory than the %zu bytes it may use (memory_max)",
+                          vm->memory_max);
     else
-        rc = bs_error_set(err, rc, "%s", text ? text : "stopped");
+        rc = bs_error_set(err, BS_ESCRIPT, "%s",
+                          text ? text : "an error that is no text was raised");
     lua_settop(L, 0);
     return rc;
 }
