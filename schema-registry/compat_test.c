@@ -17,7 +17,7 @@ static void test_pairs(void **state)
         struct sd_schema *writer = golden_schema(golden_get(row, "writer"), name);
         struct bs_arena arena = BS_ARENA_INIT;
         struct sd_problems problems;
-        sd_compat(reader, writer, &arena, &problems);
+        sd_compat(reader, writer, SD_COMPAT_AVRO, &arena, &problems);
         if ((problems.count == 0) != golden_get(row, "compatible")->boolean)
             fail_msg("%s: %zu problems", name, problems.count);
         if (problems.count && !bs_bytes_is(golden_get(row, "incompatibility")->bytes,
@@ -63,7 +63,8 @@ static void check_level(const char *name, const struct sd_value *row,
     struct bs_arena arena = BS_ARENA_INIT;
     const char **messages;
     size_t message_count;
-    bool fine = sr_compat_check(schema, olds, count, level, &arena, &messages, &message_count);
+    bool fine = sr_compat_check(schema, olds, count, level, SD_COMPAT_AVRO, &arena, &messages,
+                                &message_count);
     if (fine != golden_get(golden_get(row, "compatible"), sr_level_name(level))->boolean)
         fail_msg("%s %s: %d", name, sr_level_name(level), fine);
     if (fine) {

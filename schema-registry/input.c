@@ -212,7 +212,8 @@ bool sr_compatible(struct sr_call *call, const struct sr_input *input,
             break;
     }
     if (fine)
-        fine = sr_compat_check(schema, olds, count, level, arena, ret_messages, ret_count);
+        fine = sr_compat_check(schema, olds, count, level, SD_COMPAT_AVRO, arena, ret_messages,
+                               ret_count);
     for (size_t i = 0; i < count; i++)
         sd_schema_unref((struct sd_schema *)olds[i].schema);
     if (!fine) {

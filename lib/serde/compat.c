@@ -7,6 +7,7 @@
 
 #include "lib/base/mem.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #define uthash_free(ptr, size) bs_free(ptr)
 #include <uthash.h>
 
-enum { DEPTH_MAX = 1000, PAIRS_MAX = 1000000, PROBLEMS_MAX = 1000 };
+enum { DEPTH_MAX = 1000, KEPT_MAX = 100000 };
 
 struct path {
     const struct path *up; /* NULL: the root */
@@ -36,8 +37,9 @@ struct pair {
 
 struct check {
     struct bs_arena *arena;
+    enum sd_compat_rules rules;
     struct pair *pairs;
-    size_t pair_count;
+    size_t pair_count, steps, text, kept; /* kept: problems of done pairs */
     unsigned depth;
 };
 
@@ -56,6 +58,8 @@ const char *sd_problem_name(enum sd_problem_type type)
         [SD_MISSING_UNION_BRANCH] = "MISSING_UNION_BRANCH",
         [SD_READER_FIELD_MISSING_DEFAULT_VALUE] = "READER_FIELD_MISSING_DEFAULT_VALUE",
         [SD_UNDECIDED] = "EXCEPTION",
+        [SD_DECIMAL_MISMATCH] = "DECIMAL_MISMATCH",
+        [SD_LOGICAL_TYPE_MISMATCH] = "LOGICAL_TYPE_MISMATCH",
     };
     return names[type];
 }
@@ -72,6 +76,26 @@ static const char *kind_name(const struct sd_node *node)
     return names[node->kind];
 }
 
+static const char *logical_name(const struct sd_node *node)
+{
+    static const char *const names[] = {
+        [SD_LOGICAL_NONE] = "none",
+        [SD_LOGICAL_DECIMAL] = "decimal",
+        [SD_LOGICAL_UUID] = "uuid",
+        [SD_LOGICAL_DATE] = "date",
+        [SD_LOGICAL_TIME_MILLIS] = "time-millis",
+        [SD_LOGICAL_TIME_MICROS] = "time-micros",
+        [SD_LOGICAL_TIMESTAMP_MILLIS] = "timestamp-millis",
+        [SD_LOGICAL_TIMESTAMP_MICROS] = "timestamp-micros",
+        [SD_LOGICAL_TIMESTAMP_NANOS] = "timestamp-nanos",
+        [SD_LOGICAL_LOCAL_TIMESTAMP_MILLIS] = "local-timestamp-millis",
+        [SD_LOGICAL_LOCAL_TIMESTAMP_MICROS] = "local-timestamp-micros",
+        [SD_LOGICAL_LOCAL_TIMESTAMP_NANOS] = "local-timestamp-nanos",
+        [SD_LOGICAL_DURATION] = "duration",
+    };
+    return names[node->logical];
+}
+
 static void put_path(struct bs_buf *out, const struct path *path)
 {
     if (path->up == NULL)
@@ -85,26 +109,79 @@ static void put_path(struct bs_buf *out, const struct path *path)
 
 static void push(struct sd_problems *out, const struct sd_problem *problem)
 {
-    if (out->count == PROBLEMS_MAX)
-        return;
     if (out->count == out->cap) {
-        out->cap = out->cap ? out->cap * 2 : 8;
+        out->cap = out->cap ? out->cap * 2 : 1;
         out->items = bs_realloc(out->items, out->cap * sizeof *out->items);
     }
     out->items[out->count++] = *problem;
 }
 
+/* Every list keeps its first problem, so that it says no; further ones while there is room. */
+static bool room(const struct check *c, const struct sd_problems *out)
+{
+    return out->count == 0 || (out->count < SD_COMPAT_PROBLEMS_MAX && c->text < SD_COMPAT_TEXT_MAX);
+}
+
+static void copy_problems(struct check *c, const struct sd_problems *from, struct sd_problems *out)
+{
+    for (size_t i = 0; i < from->count && room(c, out); i++)
+        push(out, &from->items[i]);
+}
+
+static const char *cut(const char *text, size_t *ret_len)
+{
+    size_t len = strnlen(text, SD_COMPAT_INFO_MAX + 1);
+    if (len > SD_COMPAT_INFO_MAX) {
+        len = SD_COMPAT_INFO_MAX;
+        while (len && ((uint8_t)text[len] & 0xc0) == 0x80) /* not inside a character */
+            len--;
+    }
+    *ret_len = len;
+    return text;
+}
+
 static void add(struct check *c, struct sd_problems *out, enum sd_problem_type type,
-                const struct path *path, const char *info)
+                const struct path *path, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+
+static void add(struct check *c, struct sd_problems *out, enum sd_problem_type type,
+                const struct path *path, const char *fmt, ...)
 {
     struct bs_buf text = BS_BUF_INIT;
-    struct sd_problem problem = {.type = type, .info = info};
-    put_path(&text, path);
-    if (text.len == 0)
-        bs_buf_puts(&text, "/");
-    problem.path = bs_arena_strndup(c->arena, (const char *)text.data, text.len);
+    struct sd_problem problem = {.type = type, .path = "/", .info = ""};
+    size_t len;
+    va_list ap;
+    bool cut_short = type == SD_UNDECIDED && out->count && /* always told, once */
+                     out->items[out->count - 1].type != SD_UNDECIDED;
+    if (!room(c, out) && !cut_short)
+        return;
+    if (c->text < SD_COMPAT_TEXT_MAX) {
+        put_path(&text, path);
+        c->text += text.len;
+        if (text.len)
+            problem.path = bs_arena_strndup(c->arena, (const char *)text.data, text.len);
+        bs_buf_reset(&text);
+        va_start(ap, fmt);
+        bs_buf_vprintf(&text, fmt, ap);
+        va_end(ap);
+        cut(bs_buf_text(&text), &len);
+        problem.info = bs_arena_strndup(c->arena, bs_buf_text(&text), len);
+        c->text += len;
+    }
     push(out, &problem);
     bs_buf_deinit(&text);
+}
+
+/* No more is looked at; what was running is undecided, so a check that is cut short never says yes.
+ */
+static bool spent(const struct check *c)
+{
+    return c->steps > SD_COMPAT_STEPS_MAX || c->pair_count > SD_COMPAT_PAIRS_MAX;
+}
+
+static void add_undecided(struct check *c, const struct path *path, struct sd_problems *out)
+{
+    add(c, out, SD_UNDECIDED, path, "the schemas are too large to be compared");
 }
 
 static const char *base_name(const char *full)
@@ -121,10 +198,11 @@ static void check_names(struct check *c, const struct sd_node *reader, const str
     struct path here = {.up = path, .name = "name"};
     if (strcmp(base_name(reader->name), base_name(writer->name)) == 0)
         return;
+    c->steps += reader->alias_count;
     for (size_t i = 0; i < reader->alias_count; i++)
         if (strcmp(reader->aliases[i], writer->name) == 0)
             return;
-    add(c, out, SD_NAME_MISMATCH, &here, bs_arena_printf(c->arena, "expected: %s", writer->name));
+    add(c, out, SD_NAME_MISMATCH, &here, "expected: %s", writer->name);
 }
 
 /* "both schemas are fixed whose sizes … match" */
@@ -133,8 +211,8 @@ static void check_size(struct check *c, const struct sd_node *reader, const stru
 {
     struct path here = {.up = path, .name = "size"};
     if (reader->size != writer->size)
-        add(c, out, SD_FIXED_SIZE_MISMATCH, &here,
-            bs_arena_printf(c->arena, "expected: %zu, found: %zu", writer->size, reader->size));
+        add(c, out, SD_FIXED_SIZE_MISMATCH, &here, "expected: %zu, found: %zu", writer->size,
+            reader->size);
 }
 
 static int text_compare(const void *a, const void *b)
@@ -158,6 +236,7 @@ static void check_symbols(struct check *c, const struct sd_node *reader,
     struct bs_buf missing = BS_BUF_INIT;
     if (reader->enum_default)
         return;
+    c->steps += reader->symbol_count + writer->symbol_count;
     known = bs_memdup(reader->symbols, reader->symbol_count * sizeof *known);
     wanted = bs_memdup(writer->symbols, writer->symbol_count * sizeof *wanted);
     qsort(known, reader->symbol_count, sizeof *known, text_compare);
@@ -167,8 +246,7 @@ static void check_symbols(struct check *c, const struct sd_node *reader,
             bs_buf_printf(&missing, "%s%s", missing.len ? ", " : "[", wanted[i]);
     if (missing.len) {
         bs_buf_puts(&missing, "]");
-        add(c, out, SD_MISSING_ENUM_SYMBOLS, &here,
-            bs_arena_strndup(c->arena, (const char *)missing.data, missing.len));
+        add(c, out, SD_MISSING_ENUM_SYMBOLS, &here, "%s", bs_buf_text(&missing));
     }
     bs_buf_deinit(&missing);
     bs_free(known);
@@ -197,43 +275,63 @@ static void check_fields(struct check *c, const struct sd_node *reader,
                          struct sd_problems *out)
 {
     struct path fields = {.up = path, .name = "fields"};
-    for (size_t i = 0; i < reader->field_count; i++) {
+    for (size_t i = 0; i < reader->field_count && !spent(c); i++) {
         const struct sd_schema_field *field = &reader->fields[i];
         struct path here = {.up = &fields, .index = i};
         struct path type = {.up = &here, .name = "type"};
         int at = writer_field(writer, field);
+        c->steps += 1 + field->alias_count;
         if (at >= 0)
             compare(c, field->type, writer->fields[at].type, &type, out);
         else if (at == -2)
             add(c, out, SD_UNDECIDED, &here,
-                bs_arena_printf(c->arena,
-                                "Reader record field %s matches multiple fields in writer record "
-                                "schema %s",
-                                field->name, writer->name));
+                "Reader record field %s matches multiple fields in writer record schema %s",
+                field->name, writer->name);
         else if (field->default_value)
             continue;
         else if (field->type->kind == SD_AVRO_ENUM && field->type->enum_default)
             compare(c, field->type, writer, &type, out); /* as Java: always a mismatch */
         else
-            add(c, out, SD_READER_FIELD_MISSING_DEFAULT_VALUE, &here, field->name);
+            add(c, out, SD_READER_FIELD_MISSING_DEFAULT_VALUE, &here, "%s", field->name);
     }
 }
 
-static bool compatible(struct check *c, const struct sd_node *reader, const struct sd_node *writer)
+static bool of_logical_types(const struct sd_problems *problems)
 {
-    struct sd_problems inner = {0};
-    bool none;
-    compare(c, reader, writer, &root, &inner);
-    none = inner.count == 0;
-    bs_free(inner.items);
-    return none;
+    for (size_t i = 0; i < problems->count; i++)
+        if (problems->items[i].type != SD_DECIMAL_MISMATCH &&
+            problems->items[i].type != SD_LOGICAL_TYPE_MISMATCH)
+            return false;
+    return problems->count > 0;
 }
 
-static void add_missing_branch(struct check *c, const struct sd_node *branch,
-                               const struct path *path, struct sd_problems *out)
+/* Is there a branch of the reader (itself, if it is no union) that reads the writer's type? If only
+ * logical types part one from it, that is what is told; else the missing branch. */
+static void check_branch(struct check *c, const struct sd_node *reader,
+                         const struct sd_node *writer, const struct path *path,
+                         struct sd_problems *out)
 {
-    add(c, out, SD_MISSING_UNION_BRANCH, path,
-        bs_arena_printf(c->arena, "reader union lacking writer type: %s", kind_name(branch)));
+    bool is_union = reader->kind == SD_AVRO_UNION;
+    struct sd_problems nearest = {0};
+    bool found = false;
+    for (size_t i = 0; i < (is_union ? reader->branch_count : 1) && !found && !spent(c); i++) {
+        struct sd_problems inner = {0};
+        compare(c, is_union ? reader->branches[i] : reader, writer, path, &inner);
+        found = inner.count == 0;
+        if (nearest.count == 0 && of_logical_types(&inner)) {
+            nearest = inner;
+            inner = (struct sd_problems){0};
+        }
+        bs_free(inner.items);
+    }
+    if (!found)
+        copy_problems(c, &nearest, out);
+    if (!found && spent(c))
+        add_undecided(c, path, out);
+    else if (!found && nearest.count == 0)
+        add(c, out, SD_MISSING_UNION_BRANCH, path, "reader union lacking writer type: %s",
+            kind_name(writer));
+    bs_free(nearest.items);
 }
 
 /* "if both are unions: the first schema in the reader's union that matches the selected writer's
@@ -242,10 +340,9 @@ static void check_unions(struct check *c, const struct sd_node *reader,
                          const struct sd_node *writer, const struct path *path,
                          struct sd_problems *out)
 {
-    for (size_t i = 0; i < writer->branch_count; i++) {
+    for (size_t i = 0; i < writer->branch_count && !spent(c); i++) {
         struct path here = {.up = path, .index = i};
-        if (!compatible(c, reader, writer->branches[i]))
-            add_missing_branch(c, writer->branches[i], &here, out);
+        check_branch(c, reader, writer->branches[i], &here, out);
     }
 }
 
@@ -268,6 +365,23 @@ static bool promotes(enum sd_avro writer, enum sd_avro reader)
     }
 }
 
+/* "two schemas that are decimal logical types match if their scales and precisions match" */
+static void check_logical(struct check *c, const struct sd_node *reader,
+                          const struct sd_node *writer, const struct path *path,
+                          struct sd_problems *out)
+{
+    if (c->rules != SD_COMPAT_LOGICAL)
+        return;
+    if (reader->logical != writer->logical)
+        add(c, out, SD_LOGICAL_TYPE_MISMATCH, path,
+            "reader logical type: %s not compatible with writer logical type: %s",
+            logical_name(reader), logical_name(writer));
+    else if (reader->logical == SD_LOGICAL_DECIMAL &&
+             (reader->precision != writer->precision || reader->scale != writer->scale))
+        add(c, out, SD_DECIMAL_MISMATCH, path, "expected: decimal(%d,%d), found: decimal(%d,%d)",
+            writer->precision, writer->scale, reader->precision, reader->scale);
+}
+
 /* Kinds differ. "if writer's is a union, but reader's is not: if the reader's schema matches the
  * selected writer's schema" – any may be selected, so all must match. "if reader's is a union, but
  * writer's is not: the first schema in the reader's union that matches the writer's schema". */
@@ -276,23 +390,21 @@ static void compare_kinds(struct check *c, const struct sd_node *reader,
                           struct sd_problems *out)
 {
     if (writer->kind == SD_AVRO_UNION) {
-        for (size_t i = 0; i < writer->branch_count; i++) {
+        for (size_t i = 0; i < writer->branch_count && !spent(c); i++) {
             struct path here = {.up = path, .index = i};
             compare(c, reader, writer->branches[i], &here, out);
         }
         return;
     }
     if (reader->kind == SD_AVRO_UNION) {
-        for (size_t i = 0; i < reader->branch_count; i++)
-            if (compatible(c, reader->branches[i], writer))
-                return;
-        add_missing_branch(c, writer, path, out);
+        check_branch(c, reader, writer, path, out);
         return;
     }
     if (!promotes(writer->kind, reader->kind))
-        add(c, out, SD_TYPE_MISMATCH, path,
-            bs_arena_printf(c->arena, "reader type: %s not compatible with writer type: %s",
-                            kind_name(reader), kind_name(writer)));
+        add(c, out, SD_TYPE_MISMATCH, path, "reader type: %s not compatible with writer type: %s",
+            kind_name(reader), kind_name(writer));
+    else
+        check_logical(c, reader, writer, path, out);
 }
 
 static void compare_new(struct check *c, const struct sd_node *reader, const struct sd_node *writer,
@@ -311,6 +423,7 @@ static void compare_new(struct check *c, const struct sd_node *reader, const str
     case SD_AVRO_FIXED:
         check_names(c, reader, writer, path, out);
         check_size(c, reader, writer, path, out);
+        check_logical(c, reader, writer, path, out);
         return;
     case SD_AVRO_ENUM:
         check_names(c, reader, writer, path, out);
@@ -323,9 +436,32 @@ static void compare_new(struct check *c, const struct sd_node *reader, const str
     case SD_AVRO_UNION:
         check_unions(c, reader, writer, path, out);
         return;
-    default:
-        return; /* the same primitive; logical types do not count */
+    default: /* the same primitive */
+        check_logical(c, reader, writer, path, out);
+        return;
     }
+}
+
+static void compare_pair(struct check *c, const struct pair_key *key, const struct path *path,
+                         struct sd_problems *out)
+{
+    struct pair *pair = bs_new(struct pair);
+    pair->key = *key;
+    HASH_ADD(hh, c->pairs, key, sizeof pair->key, pair);
+    c->pair_count++;
+    c->depth++;
+    if (c->depth <= DEPTH_MAX)
+        compare_new(c, key->reader, key->writer, path, &pair->problems);
+    if (c->depth > DEPTH_MAX || spent(c))
+        add_undecided(c, path, &pair->problems);
+    c->depth--;
+    pair->done = true;
+    copy_problems(c, &pair->problems, out);
+    if (pair->problems.count > 1 && c->kept + pair->problems.count > KEPT_MAX) {
+        pair->problems.count = pair->problems.cap = 1;
+        pair->problems.items = bs_realloc(pair->problems.items, sizeof *pair->problems.items);
+    }
+    c->kept += pair->problems.count;
 }
 
 static void compare(struct check *c, const struct sd_node *reader, const struct sd_node *writer,
@@ -333,31 +469,26 @@ static void compare(struct check *c, const struct sd_node *reader, const struct 
 {
     struct pair_key key = {.reader = reader, .writer = writer};
     struct pair *pair;
-    HASH_FIND(hh, c->pairs, &key, sizeof key, pair);
-    if (pair == NULL) {
-        if (c->depth == DEPTH_MAX || c->pair_count == PAIRS_MAX) {
-            add(c, out, SD_UNDECIDED, path, "the schemas are too large to be compared");
-            return;
-        }
-        pair = bs_new(struct pair);
-        pair->key = key;
-        HASH_ADD(hh, c->pairs, key, sizeof pair->key, pair);
-        c->pair_count++;
-        c->depth++;
-        compare_new(c, reader, writer, path, &pair->problems);
-        c->depth--;
-        pair->done = true;
-    } else if (!pair->done) {
+    c->steps++;
+    if (spent(c)) {
+        add_undecided(c, path, out);
         return;
     }
-    for (size_t i = 0; i < pair->problems.count; i++)
-        push(out, &pair->problems.items[i]);
+    if (reader->kind < SD_AVRO_RECORD && writer->kind < SD_AVRO_RECORD) {
+        compare_new(c, reader, writer, path, out);
+        return;
+    }
+    HASH_FIND(hh, c->pairs, &key, sizeof key, pair);
+    if (pair == NULL)
+        compare_pair(c, &key, path, out);
+    else if (pair->done)
+        copy_problems(c, &pair->problems, out);
 }
 
 void sd_compat(const struct sd_schema *reader, const struct sd_schema *writer,
-               struct bs_arena *arena, struct sd_problems *ret)
+               enum sd_compat_rules rules, struct bs_arena *arena, struct sd_problems *ret)
 {
-    struct check c = {.arena = arena};
+    struct check c = {.arena = arena, .rules = rules};
     struct sd_problems found = {0};
     struct pair *pair, *next;
     compare(&c, sd_schema_root(reader), sd_schema_root(writer), &root, &found);
@@ -366,7 +497,10 @@ void sd_compat(const struct sd_schema *reader, const struct sd_schema *writer,
         bs_free(pair->problems.items);
         bs_free(pair);
     }
-    ret->items = bs_arena_dup(arena, found.items, found.count * sizeof *found.items);
-    ret->count = ret->cap = found.count;
+    *ret = (struct sd_problems){
+        .items = bs_arena_dup(arena, found.items, found.count * sizeof *found.items),
+        .count = found.count,
+        .cap = found.count,
+        .steps = c.steps};
     bs_free(found.items);
 }

@@ -15,6 +15,9 @@ enum sd_problem_type {
     SD_MISSING_UNION_BRANCH,
     SD_READER_FIELD_MISSING_DEFAULT_VALUE,
     SD_UNDECIDED, /* cannot be checked: too large, or a field that matches twice */
+    /* by SD_COMPAT_LOGICAL only */
+    SD_DECIMAL_MISMATCH,
+    SD_LOGICAL_TYPE_MISMATCH,
 };
 
 struct sd_problem {
@@ -26,11 +29,27 @@ struct sd_problem {
 struct sd_problems {
     struct sd_problem *items;
     size_t count, cap;
+    size_t steps; /* taken to find them */
+};
+
+enum sd_compat_rules {
+    SD_COMPAT_AVRO,    /* logical types do not count, as in Avro Java */
+    SD_COMPAT_LOGICAL, /* in addition types must have the same logical type, and decimals the same
+                          precision and scale: a value keeps its meaning */
+};
+
+/* Bounds. What is beyond is SD_UNDECIDED, which counts as incompatible. */
+enum {
+    SD_COMPAT_STEPS_MAX = 5000000, /* pairs of types, fields, symbols and aliases looked at */
+    SD_COMPAT_PAIRS_MAX = 100000,  /* pairs of types remembered */
+    SD_COMPAT_PROBLEMS_MAX = 1000,
+    SD_COMPAT_TEXT_MAX = 4 << 20, /* of all paths and infos together */
+    SD_COMPAT_INFO_MAX = 10240,   /* of one info */
 };
 
 /* All problems, in the reader's order; none: compatible. Texts are in the arena. */
 void sd_compat(const struct sd_schema *reader, const struct sd_schema *writer,
-               struct bs_arena *arena, struct sd_problems *ret);
+               enum sd_compat_rules rules, struct bs_arena *arena, struct sd_problems *ret);
 const char *sd_problem_name(enum sd_problem_type type);
 
 #endif

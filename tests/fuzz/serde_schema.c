@@ -44,7 +44,7 @@ static void check(const struct sd_schema *schema)
     sd_schema_text(again, false, &second);
     if (!bs_bytes_equal(bs_buf_bytes(&first), bs_buf_bytes(&second)))
         abort();
-    sd_compat(again, schema, &arena, &problems);
+    sd_compat(again, schema, SD_COMPAT_LOGICAL, &arena, &problems);
     if (problems.count && problems.items[0].type != SD_UNDECIDED)
         abort();
     bs_buf_reset(&second);
