@@ -37,6 +37,12 @@ struct waiter {
     struct waiter *next;
 };
 
+/* Ids that were given in a context, perhaps for writes that failed. */
+struct given {
+    char *context;
+    int32_t next_id;
+};
+
 struct sr_gate {
     struct sr_settings settings;
     struct sr_journal *journal;
@@ -48,7 +54,8 @@ struct sr_gate {
     pthread_mutex_t line; /* guards what follows */
     pthread_cond_t left;
     struct sr_writer *writers; /* in the order of entering */
-    int32_t next_id;
+    struct given *given;       /* by context */
+    size_t given_count;
 
     pthread_mutex_t progress; /* guards what follows */
     struct waiter *waiters;
@@ -122,16 +129,16 @@ static void on_failed(void *ctx, const struct bs_error *err)
     pthread_mutex_unlock(&gate->progress);
 }
 
-/* A NOOP record with the highest id: see subject.c. */
+/* Keeps the highest ids: see subject.h. */
 static void first_record(void *ctx, struct bs_buf *key, struct bs_buf *value)
 {
     struct sr_gate *gate = ctx;
-    struct sd_field field = {.name = bs_bytes_text("maxId"), .value = {.type = SD_LONG}};
-    struct sr_record record = {.kind = SR_RECORD_NOOP,
-                               .value = {.type = SD_MAP, .map = {.fields = &field, .count = 1}}};
-    field.value.number = sr_store_max_id(gate->store); /* this thread alone changes it */
+    struct bs_arena arena = BS_ARENA_INIT;
+    /* this thread alone changes the store */
+    struct sr_record record = sr_store_mark(gate->store, &arena);
     sr_record_put_key(&record, key);
     sr_record_put_value(&record, value);
+    bs_arena_deinit(&arena);
 }
 
 /* ---- opening ---- */
@@ -201,6 +208,9 @@ void sr_gate_close(struct sr_gate *gate)
     pthread_cond_destroy(&gate->left);
     pthread_mutex_destroy(&gate->line);
     pthread_rwlock_destroy(&gate->state);
+    for (size_t i = 0; i < gate->given_count; i++)
+        bs_free(gate->given[i].context);
+    bs_free(gate->given);
     bs_metric_deinit(&gate->schemas);
     bs_metric_deinit(&gate->subjects);
     bs_metric_deinit(&gate->offset);
@@ -323,21 +333,36 @@ void sr_gate_leave(struct sr_gate *gate, struct sr_writer *writer)
     pthread_mutex_unlock(&gate->line);
 }
 
+static int32_t *next_id_of(struct sr_gate *gate, struct bs_bytes context)
+{
+    for (size_t i = 0; i < gate->given_count; i++)
+        if (bs_bytes_is(context, gate->given[i].context))
+            return &gate->given[i].next_id;
+    gate->given = bs_realloc(gate->given, (gate->given_count + 1) * sizeof *gate->given);
+    gate->given[gate->given_count] =
+        (struct given){.context = bs_strndup((const char *)context.ptr, context.len)};
+    return &gate->given[gate->given_count++].next_id;
+}
+
 /* Another writer's id may have been lost to another process: then the store has it for another
  * schema. */
 int32_t sr_gate_next_id(struct sr_gate *gate, const struct sr_store *store,
                         struct sr_writer *writer, const struct sr_content *content)
 {
-    int32_t max = sr_store_max_id(store), id = 0;
+    int32_t max = sr_store_max_id(store, writer->subject), id = 0, *next;
+    struct bs_bytes context = sr_name_split(writer->subject).context;
     pthread_mutex_lock(&gate->line);
     for (const struct sr_writer *other = gate->writers; other && id == 0; other = other->next)
-        if (other != writer && other->id > 0 && sr_store_id(store, other->id) == NULL &&
+        if (other != writer && other->id > 0 &&
+            bs_bytes_equal(sr_name_split(other->subject).context, context) &&
+            sr_store_id(store, writer->subject, other->id) == NULL &&
             memcmp(other->digest, content->digest, SR_DIGEST_SIZE) == 0)
             id = other->id;
-    if (gate->next_id <= max)
-        gate->next_id = max + 1;
+    next = next_id_of(gate, context);
+    if (*next <= max)
+        *next = max + 1;
     if (id == 0)
-        id = gate->next_id++;
+        id = (*next)++;
     writer->id = id;
     memcpy(writer->digest, content->digest, SR_DIGEST_SIZE);
     pthread_mutex_unlock(&gate->line);

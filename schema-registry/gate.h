@@ -36,9 +36,9 @@ struct sr_writer {
  * leader.wait.ms; BS_ESTATE: not replayed yet. */
 int sr_gate_enter(struct sr_gate *gate, struct sr_writer *writer, struct bs_error *err);
 void sr_gate_leave(struct sr_gate *gate, struct sr_writer *writer);
-/* The writer, with the store still locked for reading and without an entry of that digest: the id
- * that another writer has been given for it, else one that was never given; it is used up even if
- * the write fails. */
+/* The writer of a subject, with the store still locked for reading and without an entry of that
+ * digest in the subject's context: the id that another writer has been given for it, else one that
+ * was never given; it is used up even if the write fails. */
 int32_t sr_gate_next_id(struct sr_gate *gate, const struct sr_store *store,
                         struct sr_writer *writer, const struct sr_content *content);
 /* The writer: appends, waits for the acknowledgement and until all of it is applied. */

@@ -2,6 +2,7 @@
 #include "schema-registry/input.h"
 
 #include "lib/base/mem.h"
+#include "schema-registry/scope.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,11 +72,13 @@ bool sr_input_read(struct sr_call *call, struct sr_input *ret)
 
 enum { REFERENCE_DEPTH_MAX = 20, REFERENCE_COUNT_MAX = 1000 };
 
-static int content_parse(const struct sr_store *store, const struct sr_content *content,
-                         bool strict, bool live_refs, unsigned depth, unsigned *budget,
-                         struct sd_schema **ret, struct bs_error *err)
+static int content_parse(const struct sr_store *store, const char *subject,
+                         const struct sr_content *content, bool strict, bool live_refs,
+                         unsigned depth, unsigned *budget, struct sd_schema **ret,
+                         struct bs_error *err)
 {
     struct sd_reference *refs = bs_array(content->ref_count, sizeof *refs);
+    struct bs_arena arena = BS_ARENA_INIT;
     size_t count = 0;
     int rc = 0;
     if (depth > REFERENCE_DEPTH_MAX)
@@ -83,7 +86,7 @@ static int content_parse(const struct sr_store *store, const struct sr_content *
                           REFERENCE_DEPTH_MAX);
     for (size_t i = 0; i < content->ref_count && rc == 0; i++) {
         const struct sr_ref *ref = &content->refs[i];
-        const char *name = strncmp(ref->subject, ":.:", 3) == 0 ? ref->subject + 3 : ref->subject;
+        const char *name = sr_name_beside(&arena, subject, ref->subject);
         const struct sr_version *version =
             sr_subject_version(sr_store_subject(store, name), ref->version, !live_refs);
         struct sd_schema *schema = NULL;
@@ -95,8 +98,8 @@ static int content_parse(const struct sr_store *store, const struct sr_content *
             rc = bs_error_set(err, BS_ELIMIT, "more than %d references of references",
                               REFERENCE_COUNT_MAX);
         else
-            rc = content_parse(store, &version->entry->content, false, false, depth + 1, budget,
-                               &schema, err);
+            rc = content_parse(store, name, &version->entry->content, false, false, depth + 1,
+                               budget, &schema, err);
         if (rc == 0)
             refs[count++] = (struct sd_reference){.name = ref->name, .schema = schema};
     }
@@ -105,22 +108,26 @@ static int content_parse(const struct sr_store *store, const struct sr_content *
     for (size_t i = 0; i < count; i++)
         sd_schema_unref((struct sd_schema *)refs[i].schema);
     bs_free(refs);
+    bs_arena_deinit(&arena);
     return rc;
 }
 
-int sr_content_parse(const struct sr_store *store, const struct sr_content *content, bool strict,
-                     bool live_refs, struct sd_schema **ret, struct bs_error *err)
+int sr_content_parse(const struct sr_store *store, const char *subject,
+                     const struct sr_content *content, bool strict, bool live_refs,
+                     struct sd_schema **ret, struct bs_error *err)
 {
     unsigned budget = REFERENCE_COUNT_MAX;
-    return content_parse(store, content, strict, live_refs, 0, &budget, ret, err);
+    return content_parse(store, subject, content, strict, live_refs, 0, &budget, ret, err);
 }
 
 /* Version -1 of a reference is stored as the number of the latest. */
 static void fix_references(struct sr_call *call, struct sr_content *content)
 {
     for (size_t i = 0; i < content->ref_count; i++) {
+        const char *name =
+            sr_name_beside(call->request->arena, call->subject, content->refs[i].subject);
         const struct sr_version *latest =
-            sr_subject_version(sr_store_subject(call->store, content->refs[i].subject), -1, false);
+            sr_subject_version(sr_store_subject(call->store, name), -1, false);
         if (content->refs[i].version == -1 && latest)
             content->refs[i].version = latest->number;
     }
@@ -154,7 +161,7 @@ int sr_input_parse(struct sr_call *call, struct sr_input *input, bool strict,
     struct bs_buf text = BS_BUF_INIT;
     int rc;
     fix_references(call, &input->content);
-    rc = sr_content_parse(call->store, &input->content, strict, strict, ret, err);
+    rc = sr_content_parse(call->store, call->subject, &input->content, strict, strict, ret, err);
     if (rc < 0)
         return rc;
     sd_schema_text(*ret, input->normalize, &text);
@@ -198,7 +205,8 @@ bool sr_compatible(struct sr_call *call, const struct sr_input *input,
         if (!same_group(group, &input->content, &version->entry->content))
             continue;
         if (version->entry->other_type ||
-            sr_content_parse(call->store, &version->entry->content, false, false, &old, &err) < 0) {
+            sr_content_parse(call->store, call->subject, &version->entry->content, false, false,
+                             &old, &err) < 0) {
             *ret_messages = bs_arena_array(arena, 1, sizeof **ret_messages);
             (*ret_messages)[(*ret_count)++] =
                 version->entry->other_type ? "Incompatible because of different schema type"

@@ -19,9 +19,10 @@ bool sr_input_read(struct sr_call *call, struct sr_input *ret);
  * BS_E…: err says what is wrong with the schema. */
 int sr_input_parse(struct sr_call *call, struct sr_input *input, bool strict,
                    struct sd_schema **ret, struct bs_error *err);
-/* Parses stored content. */
-int sr_content_parse(const struct sr_store *store, const struct sr_content *content, bool strict,
-                     bool live_refs, struct sd_schema **ret, struct bs_error *err);
+/* Parses stored content of a subject, in whose context references without one are. */
+int sr_content_parse(const struct sr_store *store, const char *subject,
+                     const struct sr_content *content, bool strict, bool live_refs,
+                     struct sd_schema **ret, struct bs_error *err);
 /* Compares with the live versions under the level (or with `only`). */
 bool sr_compatible(struct sr_call *call, const struct sr_input *input,
                    const struct sd_schema *schema, const struct sr_version *only,

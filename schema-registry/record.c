@@ -2,6 +2,7 @@
 #include "schema-registry/record.h"
 
 #include "lib/serde/json.h"
+#include "schema-registry/context.h"
 
 enum { REFS_MAX = 1000 };
 
@@ -13,6 +14,7 @@ static const char *const keytypes[] = {
     [SR_RECORD_CLEAR_SUBJECT] = "CLEAR_SUBJECT",
     [SR_RECORD_CONTEXT] = "CONTEXT",
     [SR_RECORD_NOOP] = "NOOP",
+    [SR_RECORD_ASSOC] = "ASSOC",
 };
 
 static const struct sd_value *member(const struct sd_value *map, const char *name,
@@ -59,6 +61,33 @@ int sr_refs_read(const struct sd_value *list, struct bs_arena *arena, struct sr_
     return 0;
 }
 
+static bool known_member(struct bs_bytes name)
+{
+    static const char *const known[] = {"subject",  "version", "id",     "schemaType", "references",
+                                        "metadata", "ruleSet", "schema", "deleted"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (bs_bytes_is(name, known[i]))
+            return true;
+    return false;
+}
+
+/* What is not ours to understand is written again as it was when a version is softly deleted. */
+static const struct sd_value *unknown_members(const struct sd_value *json, struct bs_arena *arena)
+{
+    struct sd_value *extra = NULL;
+    for (size_t i = 0; i < json->map.count; i++) {
+        if (known_member(json->map.fields[i].name))
+            continue;
+        if (extra == NULL) {
+            extra = bs_arena_zalloc(arena, sizeof *extra);
+            extra->type = SD_MAP;
+            extra->map.fields = bs_arena_array(arena, json->map.count, sizeof *extra->map.fields);
+        }
+        extra->map.fields[extra->map.count++] = json->map.fields[i];
+    }
+    return extra;
+}
+
 static int read_schema_value(const struct sd_value *json, struct bs_arena *arena,
                              struct sr_record *ret, struct bs_error *err)
 {
@@ -70,7 +99,8 @@ static int read_schema_value(const struct sd_value *json, struct bs_arena *arena
         return bs_error_set(err, BS_EINVAL, "the value of a SCHEMA record needs schema and id");
     ret->id = id;
     ret->deleted = deleted && deleted->boolean;
-    ret->other_type = type && !bs_bytes_is(type->bytes, "AVRO");
+    ret->type = type && !bs_bytes_is(type->bytes, "AVRO") ? text_of(type, arena) : NULL;
+    ret->extra = unknown_members(json, arena);
     ret->content.text = bs_bytes(text_of(text, arena), text->bytes.len);
     ret->content.metadata = member(json, "metadata", SD_MAP);
     ret->content.rule_set = member(json, "ruleSet", SD_MAP);
@@ -80,31 +110,72 @@ static int read_schema_value(const struct sd_value *json, struct bs_arena *arena
     return rc;
 }
 
-int sr_record_read(struct bs_bytes key, struct bs_bytes value, struct bs_arena *arena,
-                   struct sr_record *ret, struct bs_error *err)
+/* The stored form; settings of the default context are the global ones, however it is written. */
+static const char *subject_of(const struct sd_value *json, enum sr_record_kind kind,
+                              struct bs_arena *arena)
 {
-    struct sd_value json;
-    const struct sd_value *keytype, *subject;
-    int rc = sd_json_read(key, arena, &json, err);
-    *ret = (struct sr_record){.kind = SR_RECORD_UNKNOWN};
-    if (rc < 0)
-        return bs_error_wrap(err, "key");
-    keytype = member(&json, "keytype", SD_STRING);
-    subject = member(&json, "subject", SD_STRING);
+    const struct sd_value *subject = member(json, "subject", SD_STRING);
+    const char *text = subject ? text_of(subject, arena) : NULL, *stored;
+    if (text == NULL)
+        return NULL;
+    stored = sr_name_stored(arena, text);
+    return *text && *stored == '\0' && kind != SR_RECORD_SCHEMA && kind != SR_RECORD_DELETE_SUBJECT
+               ? NULL
+               : stored;
+}
+
+static int read_key(const struct sd_value *json, struct bs_arena *arena, struct sr_record *ret,
+                    struct bs_error *err)
+{
+    const struct sd_value *keytype = member(json, "keytype", SD_STRING);
+    const struct sd_value *context = member(json, "context", SD_STRING);
+    int magic = 0;
     if (keytype == NULL)
         return bs_error_set(err, BS_EINVAL, "key: it has no \"keytype\"");
     for (int kind = 0; kind < SR_RECORD_UNKNOWN; kind++)
         if (bs_bytes_is(keytype->bytes, keytypes[kind]))
             ret->kind = (enum sr_record_kind)kind;
-    if (subject)
-        ret->subject = text_of(subject, arena);
-    ret->tombstone = value.ptr == NULL;
+    ret->subject = subject_of(json, ret->kind, arena);
+    if (ret->kind == SR_RECORD_SCHEMA && int_member(json, "magic", 0, &magic) && magic > 1)
+        return bs_error_set(err, BS_EINVAL, "key: magic %d of a SCHEMA record is unknown", magic);
     if (ret->kind == SR_RECORD_SCHEMA &&
-        (subject == NULL || !int_member(&json, "version", 1, &ret->version)))
+        (ret->subject == NULL || !int_member(json, "version", 1, &ret->version)))
         return bs_error_set(err, BS_EINVAL, "key: a SCHEMA record needs subject and version");
-    if (ret->kind == SR_RECORD_DELETE_SUBJECT && subject == NULL)
+    if (ret->kind == SR_RECORD_DELETE_SUBJECT && ret->subject == NULL)
         return bs_error_set(err, BS_EINVAL, "key: a DELETE_SUBJECT record needs a subject");
-    if (ret->tombstone || ret->kind == SR_RECORD_UNKNOWN)
+    if (ret->kind != SR_RECORD_CONTEXT)
+        return 0;
+    if (context == NULL || !sr_context_valid(context->bytes))
+        return bs_error_set(err, BS_EINVAL, "key: a CONTEXT record needs a context");
+    ret->context = text_of(context, arena);
+    return 0;
+}
+
+/* Keys that compaction takes for others than ours are remembered: see spelling.h. */
+static void find_spelling(struct bs_bytes key, struct bs_arena *arena, struct sr_record *ret)
+{
+    struct bs_buf ours = BS_BUF_INIT;
+    if (ret->kind >= SR_RECORD_NOOP)
+        return;
+    sr_record_put_key(ret, &ours);
+    if (!bs_bytes_equal(bs_buf_bytes(&ours), key))
+        ret->spelling = bs_bytes(bs_arena_dup(arena, key.ptr, key.len), key.len);
+    bs_buf_deinit(&ours);
+}
+
+int sr_record_read(struct bs_bytes key, struct bs_bytes value, struct bs_arena *arena,
+                   struct sr_record *ret, struct bs_error *err)
+{
+    struct sd_value json;
+    int rc = sd_json_read(key, arena, &json, err);
+    *ret = (struct sr_record){.kind = SR_RECORD_UNKNOWN};
+    if (rc < 0)
+        return bs_error_wrap(err, "key");
+    if ((rc = read_key(&json, arena, ret, err)) < 0)
+        return rc;
+    find_spelling(key, arena, ret);
+    ret->tombstone = value.ptr == NULL;
+    if (ret->tombstone || ret->kind >= SR_RECORD_ASSOC)
         return 0;
     if ((rc = sd_json_read(value, arena, &ret->value, err)) < 0)
         return bs_error_wrap(err, "value of a %s record", keytypes[ret->kind]);
@@ -124,8 +195,15 @@ static void put_text_member(struct bs_buf *out, const char *name, const char *te
 
 void sr_record_put_key(const struct sr_record *record, struct bs_buf *out)
 {
+    if (record->spelling.ptr) {
+        bs_buf_put(out, record->spelling.ptr, record->spelling.len);
+        return;
+    }
     bs_buf_printf(out, "{\"keytype\":\"%s\"", keytypes[record->kind]);
-    if (record->subject) {
+    if (record->kind == SR_RECORD_CONTEXT) {
+        bs_buf_puts(out, ",\"tenant\":\"default\",");
+        put_text_member(out, "context", record->context);
+    } else if (record->subject) {
         bs_buf_puts(out, ",");
         put_text_member(out, "subject", record->subject);
     }
@@ -135,14 +213,27 @@ void sr_record_put_key(const struct sr_record *record, struct bs_buf *out)
         bs_buf_puts(out, ",\"magic\":0}");
 }
 
+/* Where Confluent's registry has its `md5`. */
+static void put_extra(const struct sd_value *extra, struct bs_buf *out)
+{
+    for (size_t i = 0; extra && i < extra->map.count; i++) {
+        const struct sd_field *field = &extra->map.fields[i];
+        bs_buf_put_json_string(out, (const char *)field->name.ptr, field->name.len);
+        bs_buf_puts(out, ":");
+        sd_json_write(&field->value, true, out, NULL);
+        bs_buf_puts(out, ",");
+    }
+}
+
 void sr_record_put_value(const struct sr_record *record, struct bs_buf *out)
 {
     switch (record->kind) {
     case SR_RECORD_SCHEMA:
         bs_buf_puts(out, "{");
         put_text_member(out, "subject", record->subject);
-        bs_buf_printf(out, ",\"version\":%d,\"id\":%d,\"schemaType\":\"AVRO\"", record->version,
-                      (int)record->id);
+        bs_buf_printf(out, ",\"version\":%d,\"id\":%d,", record->version, (int)record->id);
+        put_extra(record->extra, out);
+        put_text_member(out, "schemaType", record->type ? record->type : "AVRO");
         sr_content_put_members(&record->content, out);
         bs_buf_printf(out, ",\"deleted\":%s}", record->deleted ? "true" : "false");
         return;
@@ -150,6 +241,11 @@ void sr_record_put_value(const struct sr_record *record, struct bs_buf *out)
         bs_buf_puts(out, "{");
         put_text_member(out, "subject", record->subject);
         bs_buf_printf(out, ",\"version\":%d}", record->version);
+        return;
+    case SR_RECORD_CONTEXT:
+        bs_buf_puts(out, "{\"tenant\":\"default\",");
+        put_text_member(out, "context", record->context);
+        bs_buf_puts(out, "}");
         return;
     default:
         sd_json_write(&record->value, true, out, NULL);

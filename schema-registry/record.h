@@ -18,25 +18,31 @@ enum sr_record_kind {
     SR_RECORD_CLEAR_SUBJECT,
     SR_RECORD_CONTEXT,
     SR_RECORD_NOOP,
+    SR_RECORD_ASSOC, /* a topic bound to a subject: nothing to us */
     SR_RECORD_UNKNOWN,
 };
 
 struct sr_record {
     enum sr_record_kind kind;
-    const char *subject; /* NULL: global */
+    const char *subject; /* in its stored form (context.h); NULL: global */
     int version;         /* SCHEMA; DELETE_SUBJECT: up to which */
     bool tombstone;      /* the value is null */
     /* SCHEMA */
     int32_t id;
     bool deleted;
-    bool other_type; /* schemaType is not AVRO: kept by id, not compared */
+    const char *type; /* schemaType where that is not AVRO: kept by id, not compared; or NULL */
     struct sr_content content;
+    const struct sd_value *extra; /* members that we do not know, as a map; or NULL */
     /* CONFIG, MODE, NOOP: the value as it is */
     struct sd_value value;
+    const char *context; /* CONTEXT */
     int64_t timestamp_ms;
+    /* The key in other bytes than sr_record_put_key's own: set by reading, and written if set. */
+    struct bs_bytes spelling;
 };
 
-/* Texts are copies in the arena. BS_EINVAL / BS_ESYNTAX: not a record of a registry. */
+/* Texts and the spelling are copies in the arena. BS_EINVAL / BS_ESYNTAX: not a record of a
+ * registry. */
 int sr_record_read(struct bs_bytes key, struct bs_bytes value, struct bs_arena *arena,
                    struct sr_record *ret, struct bs_error *err);
 void sr_record_put_key(const struct sr_record *record, struct bs_buf *out);

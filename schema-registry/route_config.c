@@ -2,6 +2,7 @@
  * A setting is one record whose value is the whole of it: a change is read, merged and written by
  * the one writer. */
 #include "schema-registry/route.h"
+#include "schema-registry/scope.h"
 
 #include "lib/base/log.h"
 #include "lib/serde/json.h"
@@ -117,10 +118,9 @@ static bool merge_config(struct sr_call *call, const struct sd_value *old,
 
 static bool refuse_readonly(struct sr_call *call)
 {
-    if (sr_store_mode(call->store, call->subject) != SR_MODE_READONLY)
+    if (!sr_mode_readonly(sr_store_mode(call->store, call->subject)))
         return false;
-    sr_fail(call, 42205, "Subject %s in context . is in read-only mode",
-            call->subject ? call->subject : "null");
+    sr_fail_mode(call, "is in read-only mode");
     return true;
 }
 

@@ -3,13 +3,13 @@
  * never given again even when compaction has taken every trace of its schema. */
 #include "schema-registry/route.h"
 
-#include "lib/serde/json.h"
+#include "schema-registry/scope.h"
 
 static bool refuse_readonly(struct sr_call *call)
 {
-    if (sr_store_mode(call->store, call->subject) != SR_MODE_READONLY)
+    if (!sr_mode_readonly(sr_store_mode(call->store, call->subject)))
         return false;
-    sr_fail(call, 42205, "Subject %s in context . is in read-only mode", call->subject);
+    sr_fail_mode(call, "is in read-only mode");
     return true;
 }
 
@@ -22,16 +22,6 @@ static bool refuse_referred(struct sr_call *call, int number, bool permanent)
             "{magic=1,keytype=SCHEMA,subject=%s,version=%d}.",
             call->subject, number);
     return true;
-}
-
-static struct sr_record max_id_record(struct sr_call *call)
-{
-    struct sd_field *field = bs_arena_zalloc(call->request->arena, sizeof *field);
-    struct sr_record record = {.kind = SR_RECORD_NOOP};
-    field->name = bs_bytes_text("maxId");
-    field->value = (struct sd_value){.type = SD_LONG, .number = sr_store_max_id(call->store)};
-    record.value = (struct sd_value){.type = SD_MAP, .map = {.fields = field, .count = 1}};
-    return record;
 }
 
 /* Versions of the subject from which the request deletes; false: the response is set. */
@@ -68,7 +58,7 @@ static size_t permanent_records(struct sr_call *call, const struct sr_subject *s
     static const enum sr_record_kind rest[] = {SR_RECORD_DELETE_SUBJECT, SR_RECORD_CONFIG,
                                                SR_RECORD_MODE};
     size_t count = 0;
-    records[count++] = max_id_record(call);
+    records[count++] = sr_store_mark(call->store, call->request->arena);
     for (size_t i = 0; i < subject->count; i++)
         records[count++] = (struct sr_record){.kind = SR_RECORD_SCHEMA,
                                               .subject = call->subject,
@@ -158,14 +148,11 @@ int sr_version_delete(void *ctx, struct ht_request *request, struct ht_response 
             return sr_end(&call);
         number = version->number;
         if (permanent)
-            records[count++] = max_id_record(&call);
-        records[count] = (struct sr_record){.kind = SR_RECORD_SCHEMA,
-                                            .subject = call.subject,
-                                            .version = number,
-                                            .tombstone = permanent,
-                                            .deleted = true,
-                                            .id = version->entry->id};
-        sr_content_copy(&records[count++].content, &version->entry->content, request->arena);
+            records[count++] = sr_store_mark(call.store, request->arena);
+        records[count] =
+            sr_version_record(sr_store_subject(call.store, call.subject), version, request->arena);
+        records[count].tombstone = permanent;
+        records[count++].deleted = true;
         if (sr_append(&call, records, count))
             bs_buf_printf(&response->body, "%d", number);
     }

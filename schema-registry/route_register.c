@@ -10,6 +10,7 @@
  * another one's record for the same id or version slips in between, it comes first and ours has no
  * effect (subject.c): then its record is repaired and all is decided again. */
 #include "schema-registry/route.h"
+#include "schema-registry/scope.h"
 
 #include <poll.h>
 #include <string.h>
@@ -73,9 +74,9 @@ static void inherit(struct sr_call *call, struct sr_input *input)
 
 static bool check_writable(struct sr_call *call)
 {
-    if (sr_store_mode(call->store, call->subject) != SR_MODE_READONLY)
+    if (!sr_mode_readonly(sr_store_mode(call->store, call->subject)))
         return true;
-    sr_fail(call, 42205, "Subject %s in context . is in read-only mode", call->subject);
+    sr_fail_mode(call, "is in read-only mode");
     return false;
 }
 
@@ -85,7 +86,7 @@ static bool check_version(struct sr_call *call, const struct sr_input *input)
         sr_subject_version(sr_store_subject(call->store, call->subject), -1, true);
     int next = newest ? newest->number + 1 : 1;
     if (input->id >= 0) {
-        sr_fail(call, 42205, "Subject %s in context . is not in import mode", call->subject);
+        sr_fail_mode(call, "is not in import mode");
         return false;
     }
     if (input->version > 0 && input->version != next) {
@@ -137,11 +138,9 @@ static bool repair(struct sr_call *call, int number)
                                .subject = call->subject,
                                .version = number,
                                .tombstone = winner == NULL};
-    if (winner) {
-        record.id = winner->entry->id;
-        record.deleted = winner->deleted;
-        sr_content_copy(&record.content, &winner->entry->content, call->request->arena);
-    }
+    if (winner)
+        record = sr_version_record(sr_store_subject(call->store, call->subject), winner,
+                                   call->request->arena);
     return sr_append(call, &record, 1);
 }
 
@@ -150,9 +149,9 @@ static bool append_version(struct sr_call *call, const struct sr_input *input)
 {
     const struct sr_subject *subject = sr_store_subject(call->store, call->subject);
     const struct sr_version *newest = sr_subject_version(subject, -1, true), *version;
-    const struct sr_entry *same = sr_store_digest(call->store, &input->content);
+    const struct sr_entry *same = sr_store_digest(call->store, call->subject, &input->content);
     struct sr_record *records =
-        bs_arena_array(call->request->arena, (subject ? subject->count : 0) + 1, sizeof *records);
+        bs_arena_array(call->request->arena, (subject ? subject->count : 0) + 2, sizeof *records);
     struct sr_record record = {
         .kind = SR_RECORD_SCHEMA,
         .subject = call->subject,
@@ -162,14 +161,16 @@ static bool append_version(struct sr_call *call, const struct sr_input *input)
                                      &input->content),
         .content = input->content,
     };
-    size_t count;
+    size_t count = 0;
     if (newest && newest->number == INT32_MAX) {
         sr_fail(call, 50001, "Subject %s has no version numbers left", call->subject);
         return true;
     }
     /* The new version first: if the writes end between, nothing is lost. */
-    records[0] = record;
-    count = 1 + add_tombstones(call, record.id, records + 1);
+    if (sr_context_record(call, &records[count]))
+        count++;
+    records[count++] = record;
+    count += add_tombstones(call, record.id, records + count);
     if (!sr_append(call, records, count))
         return true;
     version =
@@ -230,12 +231,13 @@ static void import_version(struct sr_call *call, struct sr_input *input)
 {
     const struct sr_subject *subject = sr_store_subject(call->store, call->subject);
     const struct sr_version *newest = sr_subject_version(subject, -1, true), *version;
-    const struct sr_entry *entry = sr_store_id(call->store, input->id);
-    struct sr_record record = {.kind = SR_RECORD_SCHEMA, .subject = call->subject};
+    const struct sr_entry *entry = sr_store_id(call->store, call->subject, input->id);
+    struct sr_record record = {.kind = SR_RECORD_SCHEMA, .subject = call->subject}, records[2];
     struct sd_schema *schema = NULL;
     struct bs_error err = {0};
+    size_t count = 0;
     if (input->id < 0) {
-        sr_fail(call, 42205, "Subject %s in context . is not in read-write mode", call->subject);
+        sr_fail_mode(call, "is not in read-write mode");
         return;
     }
     input->normalize = false;
@@ -247,14 +249,18 @@ static void import_version(struct sr_call *call, struct sr_input *input)
     version = sr_subject_version(subject, input->version, false);
     if ((entry && !sr_content_same_digest(&entry->content, &input->content)) ||
         (input->version > 0 && version && version->entry->id != input->id)) {
-        sr_fail(call, 42205, "Overwrite new schema with id %d in context . is not permitted.",
-                input->id);
+        struct bs_bytes context = sr_name_split(call->subject).context;
+        sr_fail(call, 42205, "Overwrite new schema with id %d in context %.*s is not permitted.",
+                input->id, (int)context.len, (const char *)context.ptr);
         return;
     }
     record.id = input->id;
     record.content = input->content;
     record.version = input->version > 0 ? input->version : newest ? newest->number + 1 : 1;
-    if (!sr_append(call, &record, 1))
+    if (sr_context_record(call, &records[count]))
+        count++;
+    records[count++] = record;
+    if (!sr_append(call, records, count))
         return;
     version =
         sr_subject_version(sr_store_subject(call->store, call->subject), record.version, false);
@@ -274,7 +280,7 @@ int sr_version_register(void *ctx, struct ht_request *request, struct ht_respons
         struct sr_input input;
         if (!sr_input_read(&call, &input) || !fill_empty(&call, &input))
             return sr_end(&call);
-        if (sr_store_mode(call.store, call.subject) == SR_MODE_IMPORT) {
+        if (sr_mode_import(sr_store_mode(call.store, call.subject))) {
             if (sr_become_writer(&call))
                 import_version(&call, &input);
             return sr_end(&call);

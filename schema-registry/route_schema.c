@@ -13,7 +13,7 @@ static const struct sr_entry *named_entry(struct sr_call *call)
     int32_t id;
     if (!sr_id_param(call, call->request->params[0], &id))
         return NULL;
-    entry = sr_store_id(call->store, id);
+    entry = sr_store_id(call->store, NULL, id);
     if (entry == NULL)
         sr_fail(call, 40403, "Schema %d not found", (int)id);
     return entry;
@@ -45,7 +45,7 @@ static void put_entry(struct sr_call *call, const struct sr_entry *entry)
     bs_buf_printf(out, "\"guid\":\"%s\",\"schemaType\":\"AVRO\"", guid);
     sr_content_put_members(&entry->content, out);
     if (sr_flag(call, "fetchMaxId"))
-        bs_buf_printf(out, ",\"maxId\":%d", (int)sr_store_max_id(call->store));
+        bs_buf_printf(out, ",\"maxId\":%d", (int)sr_store_max_id(call->store, subject));
     bs_buf_puts(out, "}");
 }
 
@@ -142,7 +142,7 @@ static const struct sr_entry *entry_of_guid(struct sr_call *call)
             return NULL;
         content.digest[i / 2] = (uint8_t)(content.digest[i / 2] << 4 | (digit - digits));
     }
-    return *at ? NULL : sr_store_digest(call->store, &content);
+    return *at ? NULL : sr_store_digest(call->store, NULL, &content);
 }
 
 int sr_schema_by_guid(void *ctx, struct ht_request *request, struct ht_response *response)

@@ -29,6 +29,13 @@ void sr_fail(struct sr_call *call, int code, const char *fmt, ...)
     bs_metric_add(&call->service->refused, 1);
 }
 
+void sr_fail_mode(struct sr_call *call, const char *what)
+{
+    struct sr_name name = sr_name_split(call->subject ? call->subject : "null");
+    sr_fail(call, 42205, "Subject %s in context %.*s %s", name.bare, (int)name.context.len,
+            (const char *)name.context.ptr, what);
+}
+
 /* ---- content types ---- */
 
 /* Does a list of media types name the type, or a pattern for it. */
@@ -169,10 +176,50 @@ bool sr_become_subject_writer(struct sr_call *call)
     return become_writer(call, call->subject);
 }
 
+bool sr_context_record(struct sr_call *call, struct sr_record *ret)
+{
+    const struct sr_space *space = sr_store_space(call->store, call->subject);
+    struct bs_bytes context = sr_name_split(call->subject).context;
+    if (bs_bytes_is(context, SR_CONTEXT_DEFAULT) || (space && space->declared))
+        return false;
+    *ret = (struct sr_record){.kind = SR_RECORD_CONTEXT};
+    ret->context = bs_arena_strndup(call->request->arena, (const char *)context.ptr, context.len);
+    return true;
+}
+
+/* Compaction knows no key that means the same as another: a deletion names them all. */
+static const struct sr_record *with_spellings(struct sr_call *call, const struct sr_record *records,
+                                              size_t *count)
+{
+    const struct bs_bytes *others;
+    size_t more = 0, to = 0;
+    struct sr_record *all;
+    for (size_t i = 0; i < *count; i++)
+        if (records[i].tombstone)
+            more += sr_store_spellings(call->store, &records[i], &others);
+    if (more == 0)
+        return records;
+    all = bs_arena_array(call->request->arena, *count + more, sizeof *all);
+    for (size_t i = 0; i < *count; i++) {
+        size_t spellings = 0;
+        all[to++] = records[i];
+        if (records[i].tombstone)
+            spellings = sr_store_spellings(call->store, &records[i], &others);
+        for (size_t k = 0; k < spellings; k++) {
+            all[to] = records[i];
+            all[to++].spelling = bs_bytes(
+                bs_arena_dup(call->request->arena, others[k].ptr, others[k].len), others[k].len);
+        }
+    }
+    *count = to;
+    return all;
+}
+
 bool sr_append(struct sr_call *call, const struct sr_record *records, size_t count)
 {
     struct bs_error err = {0};
     int rc;
+    records = with_spellings(call, records, &count);
     unlock(call);
     rc = sr_gate_append(call->service->gate, records, count, &err);
     call->store = sr_gate_read(call->service->gate);

@@ -39,9 +39,14 @@ bool sr_become_subject_writer(struct sr_call *call);
 /* Unlocks the store, appends, and locks it again: what was read before is stale. */
 bool sr_append(struct sr_call *call, const struct sr_record *records, size_t count);
 
+/* The record that a new context begins with; false: the subject's has one, or needs none. */
+bool sr_context_record(struct sr_call *call, struct sr_record *ret);
+
 /* error_code 40401 has status 404; a code below 1000 is its own status. */
 void sr_fail(struct sr_call *call, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* 42205: "Subject s in context .ctx" and what it is. */
+void sr_fail_mode(struct sr_call *call, const char *what);
 bool sr_flag(struct sr_call *call, const char *name); /* a boolean of the query, any case */
 /* offset and limit of the query applied to `total` items. */
 void sr_page(struct sr_call *call, size_t total, size_t most, size_t *ret_from, size_t *ret_to);

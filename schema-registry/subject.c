@@ -1,79 +1,54 @@
 /* Subjects: see subject.h.
  *
- * Invariants: an entry has at least one version that uses it; ids and digests of entries are
- * unique; max_id never goes down. A SCHEMA record whose id stands for other content, or whose
- * version is live with another id, is dropped: the first one in the topic wins, in every process
- * alike. Its writer sees that, writes the winner's record once more (compaction would keep only the
- * last of a key) and tries again. */
+ * Invariants: spaces are never taken away, so that the highest id of a context is known for ever. A
+ * SCHEMA record whose id stands for other content, or whose version is live with another id, is
+ * dropped: the first one in the topic wins, in every process alike. Its writer sees that, writes
+ * the winner's record once more (compaction would keep only the last of a key) and tries again. */
 #include "schema-registry/subject.h"
 
 #include "lib/base/mem.h"
+#include "schema-registry/scope.h"
+#include "schema-registry/spelling.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-#define uthash_malloc(size)    bs_alloc(size)
-#define uthash_free(ptr, size) bs_free(ptr)
-#include <uthash.h>
-
-struct slot {
-    struct sr_entry entry;
-    UT_hash_handle by_id, by_digest;
-};
 
 struct sr_store {
     struct sr_subject **subjects; /* sorted by name */
     size_t count, cap;
-    struct slot *ids, *digests;
-    int32_t max_id;
+    struct sr_space **spaces; /* sorted by context; the first is the default one's */
+    size_t space_count;
+    struct sr_spelling *spellings;
     enum sr_level level; /* of the server's options */
     struct sr_config config;
     enum sr_mode mode;
 };
 
-static const char *const mode_names[] = {
-    [SR_MODE_UNSET] = "UNSET",
-    [SR_MODE_READWRITE] = "READWRITE",
-    [SR_MODE_READONLY] = "READONLY",
-    [SR_MODE_IMPORT] = "IMPORT",
-};
-
-const char *sr_mode_name(enum sr_mode mode)
-{
-    return mode_names[mode];
-}
-
-enum sr_mode sr_mode_parse(const char *text)
-{
-    for (int i = SR_MODE_READWRITE; i <= SR_MODE_IMPORT; i++)
-        if (strcasecmp(text, mode_names[i]) == 0)
-            return (enum sr_mode)i;
-    return SR_MODE_UNSET;
-}
-
 struct sr_store *sr_store_new(enum sr_level level)
 {
     struct sr_store *store = bs_new(struct sr_store);
     store->level = level;
-    store->config.level = SR_LEVEL_UNSET;
+    store->spaces = bs_new(struct sr_space *);
+    store->spaces[store->space_count++] = sr_space_new(bs_bytes_text(SR_CONTEXT_DEFAULT));
+    sr_config_init(&store->config);
     return store;
+}
+
+static void extra_free(struct sr_extra *extra)
+{
+    if (extra)
+        bs_arena_deinit(&extra->arena);
+    bs_free(extra);
 }
 
 static void subject_free(struct sr_subject *subject)
 {
-    bs_arena_deinit(&subject->config.arena);
+    for (size_t i = 0; i < subject->count; i++)
+        extra_free(subject->versions[i].extra);
+    sr_config_deinit(&subject->config);
     bs_free(subject->versions);
     bs_free(subject->name);
     bs_free(subject);
-}
-
-static void slot_free(struct sr_store *store, struct slot *slot)
-{
-    HASH_DELETE(by_id, store->ids, slot);
-    HASH_DELETE(by_digest, store->digests, slot);
-    bs_arena_deinit(&slot->entry.arena);
-    bs_free(slot);
 }
 
 void sr_store_free(struct sr_store *store)
@@ -82,9 +57,11 @@ void sr_store_free(struct sr_store *store)
         return;
     for (size_t i = 0; i < store->count; i++)
         subject_free(store->subjects[i]);
-    while (store->ids)
-        slot_free(store, store->ids);
-    bs_arena_deinit(&store->config.arena);
+    for (size_t i = 0; i < store->space_count; i++)
+        sr_space_free(store->spaces[i]);
+    sr_spelling_free(&store->spellings);
+    sr_config_deinit(&store->config);
+    bs_free(store->spaces);
     bs_free(store->subjects);
     bs_free(store);
 }
@@ -128,29 +105,73 @@ const struct sr_subject *sr_store_subject(const struct sr_store *store, const ch
     return there ? store->subjects[at] : NULL;
 }
 
-const struct sr_entry *sr_store_id(const struct sr_store *store, int32_t id)
+const struct sr_subject *sr_store_subject_in(const struct sr_store *store,
+                                             const struct sr_space *space, const char *bare)
 {
-    struct slot *slot;
-    HASH_FIND(by_id, store->ids, &id, sizeof id, slot);
-    return slot ? &slot->entry : NULL;
+    const struct sr_subject *subject;
+    struct bs_buf name = BS_BUF_INIT;
+    if (space == store->spaces[0])
+        return sr_store_subject(store, bare);
+    bs_buf_printf(&name, ":%s:%s", space->context, bare);
+    subject = sr_store_subject(store, bs_buf_text(&name));
+    bs_buf_deinit(&name);
+    return subject;
 }
 
-const struct sr_entry *sr_store_digest(const struct sr_store *store,
+static size_t space_place(const struct sr_store *store, struct bs_bytes context, bool *ret_there)
+{
+    size_t at = 0;
+    int order = 1;
+    while (at < store->space_count &&
+           (order = bs_bytes_compare(bs_bytes_text(store->spaces[at]->context), context)) < 0)
+        at++;
+    *ret_there = at < store->space_count && order == 0;
+    return at;
+}
+
+size_t sr_store_space_count(const struct sr_store *store)
+{
+    return store->space_count;
+}
+
+const struct sr_space *sr_store_space_at(const struct sr_store *store, size_t i)
+{
+    return store->spaces[i];
+}
+
+const struct sr_space *sr_store_space(const struct sr_store *store, const char *name)
+{
+    bool there;
+    size_t at;
+    if (name == NULL || sr_name_is_default(name))
+        return store->spaces[0];
+    at = space_place(store, sr_name_split(name).context, &there);
+    return there ? store->spaces[at] : NULL;
+}
+
+const struct sr_entry *sr_store_id(const struct sr_store *store, const char *name, int32_t id)
+{
+    return sr_space_id(sr_store_space(store, name), id);
+}
+
+const struct sr_entry *sr_store_digest(const struct sr_store *store, const char *name,
                                        const struct sr_content *content)
 {
-    struct slot *slot;
-    HASH_FIND(by_digest, store->digests, content->digest, SR_DIGEST_SIZE, slot);
-    return slot ? &slot->entry : NULL;
+    return sr_space_digest(sr_store_space(store, name), content);
+}
+
+int32_t sr_store_max_id(const struct sr_store *store, const char *name)
+{
+    const struct sr_space *space = sr_store_space(store, name);
+    return space ? space->max_id : 0;
 }
 
 size_t sr_store_entry_count(const struct sr_store *store)
 {
-    return HASH_CNT(by_id, store->ids);
-}
-
-int32_t sr_store_max_id(const struct sr_store *store)
-{
-    return store->max_id;
+    size_t count = 0;
+    for (size_t i = 0; i < store->space_count; i++)
+        count += store->spaces[i]->entries;
+    return count;
 }
 
 bool sr_subject_live(const struct sr_subject *subject)
@@ -187,10 +208,12 @@ const struct sr_version *sr_subject_find(const struct sr_subject *subject,
     return NULL;
 }
 
-static bool refers_to(const struct sr_content *content, const char *subject, int version)
+static bool refers_to(const char *referrer, const struct sr_content *content, const char *subject,
+                      int version)
 {
     for (size_t i = 0; i < content->ref_count; i++)
-        if (content->refs[i].version == version && strcmp(content->refs[i].subject, subject) == 0)
+        if (content->refs[i].version == version &&
+            sr_name_means(referrer, content->refs[i].subject, subject))
             return true;
     return false;
 }
@@ -202,10 +225,12 @@ size_t sr_store_referrers(const struct sr_store *store, const char *subject, int
     if (ret_ids)
         *ret_ids = NULL;
     for (size_t i = 0; i < store->count; i++) {
-        for (size_t k = 0; k < store->subjects[i]->count; k++) {
-            const struct sr_version *v = &store->subjects[i]->versions[k];
+        const struct sr_subject *referrer = store->subjects[i];
+        for (size_t k = 0; k < referrer->count; k++) {
+            const struct sr_version *v = &referrer->versions[k];
             bool known = false;
-            if ((v->deleted && !deleted_too) || !refers_to(&v->entry->content, subject, version))
+            if ((v->deleted && !deleted_too) ||
+                !refers_to(referrer->name, &v->entry->content, subject, version))
                 continue;
             for (size_t j = 0; ret_ids && j < count && !known; j++)
                 known = (*ret_ids)[j] == v->entry->id;
@@ -221,54 +246,98 @@ size_t sr_store_referrers(const struct sr_store *store, const char *subject, int
     return count;
 }
 
-/* ---- effective settings: the subject's own, else the global ones, else the server's ---- */
-
-const struct sr_config *sr_store_config(const struct sr_store *store, const char *subject)
+const struct sr_config *sr_store_config(const struct sr_store *store, const char *name)
 {
-    const struct sr_subject *s = subject ? sr_store_subject(store, subject) : NULL;
-    const struct sr_config *config = subject ? (s ? &s->config : NULL) : &store->config;
+    const struct sr_subject *s = name ? sr_store_subject(store, name) : NULL;
+    const struct sr_config *config = name ? (s ? &s->config : NULL) : &store->config;
     return config && config->present ? config : NULL;
 }
 
-enum sr_level sr_store_level(const struct sr_store *store, const char *subject)
+enum sr_mode sr_store_own_mode(const struct sr_store *store, const char *name)
 {
-    const struct sr_config *config = subject ? sr_store_config(store, subject) : NULL;
-    if (config && config->level != SR_LEVEL_UNSET)
-        return config->level;
-    return store->config.level != SR_LEVEL_UNSET ? store->config.level : store->level;
+    const struct sr_subject *s = name ? sr_store_subject(store, name) : NULL;
+    return name ? (s ? s->mode : SR_MODE_UNSET) : store->mode;
 }
 
-bool sr_store_normalize(const struct sr_store *store, const char *subject)
+enum sr_level sr_store_default_level(const struct sr_store *store)
 {
-    const struct sr_config *config = subject ? sr_store_config(store, subject) : NULL;
-    if (config && config->normalize >= 0)
-        return config->normalize == 1;
-    return store->config.present && store->config.normalize == 1;
+    return store->level;
 }
 
-const char *sr_store_group(const struct sr_store *store, const char *subject)
+size_t sr_store_spellings(const struct sr_store *store, const struct sr_record *record,
+                          const struct bs_bytes **ret)
 {
-    const struct sr_config *config = subject ? sr_store_config(store, subject) : NULL;
-    if (config && config->group)
-        return config->group;
-    return store->config.present ? store->config.group : NULL;
+    struct bs_buf ours = BS_BUF_INIT;
+    size_t count;
+    sr_record_put_key(record, &ours);
+    count = sr_spelling_find(store->spellings, bs_buf_bytes(&ours), ret);
+    bs_buf_deinit(&ours);
+    return count;
 }
 
-enum sr_mode sr_store_own_mode(const struct sr_store *store, const char *subject)
+/* ---- records of what is there ---- */
+
+struct sr_record sr_version_record(const struct sr_subject *subject,
+                                   const struct sr_version *version, struct bs_arena *arena)
 {
-    const struct sr_subject *s = subject ? sr_store_subject(store, subject) : NULL;
-    return subject ? (s ? s->mode : SR_MODE_UNSET) : store->mode;
+    const struct sr_entry *entry = version->entry;
+    struct sr_record record = {.kind = SR_RECORD_SCHEMA,
+                               .subject =
+                                   bs_arena_strndup(arena, subject->name, strlen(subject->name)),
+                               .version = version->number,
+                               .id = entry->id,
+                               .deleted = version->deleted};
+    if (entry->type)
+        record.type = bs_arena_strndup(arena, entry->type, strlen(entry->type));
+    if (version->extra)
+        record.extra = sd_value_copy(arena, version->extra->members);
+    sr_content_copy(&record.content, &entry->content, arena);
+    return record;
 }
 
-enum sr_mode sr_store_mode(const struct sr_store *store, const char *subject)
+static struct sd_field number_field(const char *name, int64_t number)
 {
-    enum sr_mode own = sr_store_own_mode(store, subject);
-    if (own == SR_MODE_UNSET)
-        own = store->mode;
-    return own == SR_MODE_UNSET ? SR_MODE_READWRITE : own;
+    return (struct sd_field){.name = bs_bytes_text(name),
+                             .value = {.type = SD_LONG, .number = number}};
+}
+
+/* {"maxId":7,"contexts":{".ctx":3}} */
+struct sr_record sr_store_mark(const struct sr_store *store, struct bs_arena *arena)
+{
+    struct sd_field *fields = bs_arena_array(arena, 2 + SR_MARK_ROOM, sizeof *fields);
+    struct sd_value *contexts = &fields[1].value;
+    size_t count = 0;
+    fields[count++] = number_field("maxId", store->spaces[0]->max_id);
+    contexts->type = SD_MAP;
+    contexts->map.fields = bs_arena_array(arena, store->space_count, sizeof *contexts->map.fields);
+    for (size_t i = 1; i < store->space_count; i++) {
+        const struct sr_space *space = store->spaces[i];
+        const char *name = bs_arena_strndup(arena, space->context, strlen(space->context));
+        if (space->max_id > 0)
+            contexts->map.fields[contexts->map.count++] = number_field(name, space->max_id);
+    }
+    if (contexts->map.count)
+        fields[count++].name = bs_bytes_text("contexts");
+    return (struct sr_record){
+        .kind = SR_RECORD_NOOP,
+        .value = {.type = SD_MAP, .map = {.fields = fields, .count = count}},
+    };
 }
 
 /* ---- applying records ---- */
+
+static struct sr_space *space_get(struct sr_store *store, struct bs_bytes context)
+{
+    bool there;
+    size_t at = space_place(store, context, &there);
+    if (there)
+        return store->spaces[at];
+    store->spaces = bs_realloc(store->spaces, (store->space_count + 1) * sizeof(*store->spaces));
+    memmove(store->spaces + at + 1, store->spaces + at,
+            (store->space_count - at) * sizeof(*store->spaces));
+    store->space_count++;
+    return store->spaces[at] = sr_space_new(context);
+}
 
 static struct sr_subject *subject_get(struct sr_store *store, const char *name)
 {
@@ -285,7 +354,8 @@ static struct sr_subject *subject_get(struct sr_store *store, const char *name)
             (store->count - at) * sizeof(*store->subjects));
     subject = bs_new(struct sr_subject);
     subject->name = bs_strdup(name);
-    subject->config.level = SR_LEVEL_UNSET;
+    subject->space = space_get(store, sr_name_split(name).context);
+    sr_config_init(&subject->config);
     store->subjects[at] = subject;
     store->count++;
     return subject;
@@ -304,27 +374,6 @@ static void subject_drop_empty(struct sr_store *store, struct sr_subject *subjec
     subject_free(subject);
 }
 
-static void entry_release(struct sr_store *store, struct sr_entry *entry)
-{
-    if (--entry->uses == 0)
-        slot_free(store, (struct slot *)entry);
-}
-
-static struct sr_entry *entry_get(struct sr_store *store, const struct sr_record *record)
-{
-    struct slot *slot;
-    HASH_FIND(by_id, store->ids, &record->id, sizeof record->id, slot);
-    if (slot)
-        return sr_content_same_digest(&slot->entry.content, &record->content) ? &slot->entry : NULL;
-    slot = bs_new(struct slot);
-    slot->entry.id = record->id;
-    slot->entry.other_type = record->other_type;
-    sr_content_copy(&slot->entry.content, &record->content, &slot->entry.arena);
-    HASH_ADD(by_id, store->ids, entry.id, sizeof slot->entry.id, slot);
-    HASH_ADD(by_digest, store->digests, entry.content.digest, SR_DIGEST_SIZE, slot);
-    return &slot->entry;
-}
-
 static size_t version_place(const struct sr_subject *subject, int number, bool *ret_there)
 {
     size_t at = subject->count;
@@ -334,54 +383,70 @@ static size_t version_place(const struct sr_subject *subject, int number, bool *
     return at;
 }
 
-static void version_remove(struct sr_store *store, struct sr_subject *subject, size_t at)
+static void version_remove(struct sr_subject *subject, size_t at)
 {
-    struct sr_entry *entry = subject->versions[at].entry;
+    struct sr_version version = subject->versions[at];
     memmove(subject->versions + at, subject->versions + at + 1,
             (subject->count - at - 1) * sizeof *subject->versions);
     subject->count--;
-    entry_release(store, entry);
+    sr_space_release(subject->space, version.entry);
+    extra_free(version.extra);
+}
+
+static void version_make_room(struct sr_subject *subject, size_t at)
+{
+    if (subject->count == subject->cap) {
+        subject->cap = subject->cap ? subject->cap * 2 : 4;
+        subject->versions = bs_realloc(subject->versions, subject->cap * sizeof *subject->versions);
+    }
+    memmove(subject->versions + at + 1, subject->versions + at,
+            (subject->count - at) * sizeof *subject->versions);
+    subject->count++;
+}
+
+static struct sr_extra *extra_new(const struct sd_value *members)
+{
+    struct sr_extra *extra;
+    if (members == NULL)
+        return NULL;
+    extra = bs_new(struct sr_extra);
+    extra->members = sd_value_copy(&extra->arena, members);
+    return extra;
 }
 
 static int apply_schema(struct sr_store *store, const struct sr_record *record,
                         struct bs_error *err)
 {
+    struct sr_space *space = space_get(store, sr_name_split(record->subject).context);
     struct sr_subject *subject;
     const struct sr_version *old;
     struct sr_entry *entry;
     bool there;
     size_t at;
-    if (record->id > store->max_id)
-        store->max_id = record->id;
-    subject = (struct sr_subject *)sr_store_subject(store, record->subject);
-    old = sr_subject_version(subject, record->version, false);
+    if (record->id > space->max_id)
+        space->max_id = record->id;
+    old = sr_subject_version(sr_store_subject(store, record->subject), record->version, false);
     if (old && old->entry->id != record->id)
         return bs_error_set(err, BS_ECONFLICT, "version %d of subject %s has id %d already, not %d",
                             record->version, record->subject, (int)old->entry->id, (int)record->id);
-    entry = entry_get(store, record);
+    entry = sr_space_take(space, record->id, record->type, &record->content);
     if (entry == NULL)
         return bs_error_set(err, BS_ECONFLICT,
                             "version %d of subject %s: id %d stands for another schema already",
                             record->version, record->subject, (int)record->id);
-    entry->uses++;
     subject = subject_get(store, record->subject);
     at = version_place(subject, record->version, &there);
     if (there) {
-        entry_release(store, subject->versions[at].entry);
+        sr_space_release(space, subject->versions[at].entry);
+        extra_free(subject->versions[at].extra);
     } else {
-        if (subject->count == subject->cap) {
-            subject->cap = subject->cap ? subject->cap * 2 : 4;
-            subject->versions =
-                bs_realloc(subject->versions, subject->cap * sizeof *subject->versions);
-        }
-        memmove(subject->versions + at + 1, subject->versions + at,
-                (subject->count - at) * sizeof *subject->versions);
-        subject->count++;
+        version_make_room(subject, at);
     }
     subject->versions[at] = (struct sr_version){.number = record->version,
                                                 .deleted = record->deleted,
                                                 .timestamp_ms = record->timestamp_ms,
-                                                .entry = entry};
+                                                .entry = entry,
+                                                .extra = extra_new(record->extra)};
     return 0;
 }
 
@@ -394,7 +459,7 @@ static void remove_version(struct sr_store *store, const struct sr_record *recor
         return;
     at = version_place(subject, record->version, &there);
     if (there)
-        version_remove(store, subject, at);
+        version_remove(subject, at);
     /* With the last version the config goes too (Confluent, permanent delete) – by its own record;
      * an empty subject without config is nothing. */
     subject_drop_empty(store, subject);
@@ -409,57 +474,30 @@ static void delete_subject(struct sr_store *store, const struct sr_record *recor
             store->subjects[at]->versions[i].deleted = true;
 }
 
-/* All soft-deleted versions of one subject, or of every subject. */
+/* All soft-deleted versions in the scope. */
 static void clear_subject(struct sr_store *store, const struct sr_record *record)
 {
     for (size_t i = store->count; i-- > 0;) {
         struct sr_subject *subject = store->subjects[i];
-        if (record->subject && strcmp(record->subject, subject->name) != 0)
+        if (!sr_scope_covers(record->subject, subject->name))
             continue;
         for (size_t k = subject->count; k-- > 0;)
             if (subject->versions[k].deleted)
-                version_remove(store, subject, k);
+                version_remove(subject, k);
         subject_drop_empty(store, subject);
     }
 }
 
-static const char *config_text(struct sr_config *config, const char *name)
-{
-    const struct sd_value *value = sd_value_get(config->json, bs_bytes_text(name));
-    if (value == NULL || value->type != SD_STRING || value->bytes.len == 0)
-        return NULL;
-    return bs_arena_strndup(&config->arena, (const char *)value->bytes.ptr, value->bytes.len);
-}
-
-static void config_set(struct sr_config *config, const struct sr_record *record)
-{
-    const struct sd_value *normalize;
-    const char *level;
-    bs_arena_deinit(&config->arena);
-    *config = (struct sr_config){.level = SR_LEVEL_UNSET, .normalize = -1};
-    if (record->tombstone || record->value.type != SD_MAP)
-        return;
-    config->present = true;
-    config->json = sd_value_copy(&config->arena, &record->value);
-    level = config_text(config, "compatibilityLevel");
-    if (level)
-        config->level = sr_level_parse(level);
-    normalize = sd_value_get(config->json, bs_bytes_text("normalize"));
-    if (normalize && normalize->type == SD_BOOL)
-        config->normalize = normalize->boolean;
-    config->group = config_text(config, "compatibilityGroup");
-    config->alias = config_text(config, "alias");
-}
-
 static void apply_config(struct sr_store *store, const struct sr_record *record)
 {
+    const struct sd_value *value = record->tombstone ? NULL : &record->value;
     struct sr_subject *subject;
     if (record->subject == NULL) {
-        config_set(&store->config, record);
+        sr_config_set(&store->config, value);
         return;
     }
     subject = subject_get(store, record->subject);
-    config_set(&subject->config, record);
+    sr_config_set(&subject->config, value);
     subject_drop_empty(store, subject);
 }
 
@@ -483,18 +521,43 @@ static void apply_mode(struct sr_store *store, const struct sr_record *record)
     subject_drop_empty(store, subject);
 }
 
-/* Our NOOP records carry the highest id, so that it is known after its schema is gone for good and
- * compacted away. Others' have no value. */
+static void raise_max(struct sr_space *space, const struct sd_value *id)
+{
+    if (id && id->type == SD_LONG && id->number <= INT32_MAX && id->number > space->max_id)
+        space->max_id = (int32_t)id->number;
+}
+
+/* Our NOOP records carry the highest ids: see sr_store_mark. Others' have no value. */
 static void apply_noop(struct sr_store *store, const struct sr_record *record)
 {
-    const struct sd_value *id = sd_value_get(&record->value, bs_bytes_text("maxId"));
-    if (!record->tombstone && id && id->type == SD_LONG && id->number <= INT32_MAX &&
-        id->number > store->max_id)
-        store->max_id = (int32_t)id->number;
+    const struct sd_value *contexts = sd_value_get(&record->value, bs_bytes_text("contexts"));
+    if (record->tombstone)
+        return;
+    raise_max(store->spaces[0], sd_value_get(&record->value, bs_bytes_text("maxId")));
+    for (size_t i = 0; contexts && contexts->type == SD_MAP && i < contexts->map.count; i++)
+        if (sr_context_valid(contexts->map.fields[i].name))
+            raise_max(space_get(store, contexts->map.fields[i].name),
+                      &contexts->map.fields[i].value);
+}
+
+static void remember_spelling(struct sr_store *store, const struct sr_record *record)
+{
+    struct sr_record own = *record;
+    struct bs_buf ours = BS_BUF_INIT;
+    if (record->spelling.ptr == NULL)
+        return;
+    own.spelling = bs_bytes(NULL, 0);
+    sr_record_put_key(&own, &ours);
+    if (record->tombstone)
+        sr_spelling_remove(&store->spellings, bs_buf_bytes(&ours), record->spelling);
+    else
+        sr_spelling_add(&store->spellings, bs_buf_bytes(&ours), record->spelling);
+    bs_buf_deinit(&ours);
 }
 
 int sr_store_apply(struct sr_store *store, const struct sr_record *record, struct bs_error *err)
 {
+    remember_spelling(store, record);
     switch (record->kind) {
     case SR_RECORD_SCHEMA:
         if (!record->tombstone)
@@ -519,6 +582,9 @@ int sr_store_apply(struct sr_store *store, const struct sr_record *record, struc
         apply_noop(store, record);
         return 0;
     case SR_RECORD_CONTEXT:
+        space_get(store, bs_bytes_text(record->context))->declared = !record->tombstone;
+        return 0;
+    case SR_RECORD_ASSOC:
         return 0;
     case SR_RECORD_UNKNOWN:
         break;

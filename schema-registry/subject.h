@@ -1,23 +1,22 @@
 /* Subjects: the state of a registry: subjects with their versions, ids, configs and modes. Pure:
- * records go in, lookups come out; start-up is the same as running. One owner (see gate.h). */
+ * records go in, lookups come out; start-up is the same as running. One owner (see gate.h).
+ *
+ * Each context is an id space of its own. Names of subjects are in their stored form everywhere
+ * (context.h); where a function takes a `name` for its context, that is a subject's or a context's
+ * ":.ctx:", and NULL stands for the default context. */
 #ifndef WEIR_SR_SUBJECT_H
 #define WEIR_SR_SUBJECT_H
 
-#include "schema-registry/level.h"
+#include "schema-registry/context.h"
+#include "schema-registry/mode.h"
 #include "schema-registry/record.h"
+#include "schema-registry/setting.h"
+#include "schema-registry/space.h"
 
-enum sr_mode { SR_MODE_UNSET, SR_MODE_READWRITE, SR_MODE_READONLY, SR_MODE_IMPORT };
-
-const char *sr_mode_name(enum sr_mode mode);
-enum sr_mode sr_mode_parse(const char *text); /* any case; UNSET when unknown */
-
-/* A schema under its id. */
-struct sr_entry {
-    int32_t id;
-    unsigned uses; /* versions, soft-deleted ones too */
-    bool other_type;
-    struct sr_content content;
+/* Members of a record's value that we do not know: kept, to be written again. */
+struct sr_extra {
     struct bs_arena arena;
+    const struct sd_value *members;
 };
 
 struct sr_version {
@@ -25,19 +24,12 @@ struct sr_version {
     bool deleted; /* softly */
     int64_t timestamp_ms;
     struct sr_entry *entry;
-};
-
-struct sr_config {
-    bool present;
-    enum sr_level level;         /* UNSET: none of its own */
-    int normalize;               /* -1 unset, 0, 1 */
-    const char *group, *alias;   /* compatibilityGroup, alias; or NULL */
-    const struct sd_value *json; /* all members, as in the record */
-    struct bs_arena arena;
+    struct sr_extra *extra; /* or NULL */
 };
 
 struct sr_subject {
     char *name;
+    struct sr_space *space;
     struct sr_version *versions; /* by number */
     size_t count, cap;
     struct sr_config config;
@@ -57,11 +49,21 @@ int sr_store_apply(struct sr_store *store, const struct sr_record *record, struc
 size_t sr_store_subject_count(const struct sr_store *store);
 const struct sr_subject *sr_store_subject_at(const struct sr_store *store, size_t i);
 const struct sr_subject *sr_store_subject(const struct sr_store *store, const char *name);
-const struct sr_entry *sr_store_id(const struct sr_store *store, int32_t id);
-const struct sr_entry *sr_store_digest(const struct sr_store *store,
+/* The subject of that bare name in a context. */
+const struct sr_subject *sr_store_subject_in(const struct sr_store *store,
+                                             const struct sr_space *space, const char *bare);
+
+/* Contexts sorted by name, the default one first; some only for what they held once. */
+size_t sr_store_space_count(const struct sr_store *store);
+const struct sr_space *sr_store_space_at(const struct sr_store *store, size_t i);
+/* NULL: nothing is known of that context. */
+const struct sr_space *sr_store_space(const struct sr_store *store, const char *name);
+const struct sr_entry *sr_store_id(const struct sr_store *store, const char *name, int32_t id);
+const struct sr_entry *sr_store_digest(const struct sr_store *store, const char *name,
                                        const struct sr_content *content);
-size_t sr_store_entry_count(const struct sr_store *store);
-int32_t sr_store_max_id(const struct sr_store *store); /* highest ever seen; 0 at first */
+int32_t sr_store_max_id(const struct sr_store *store,
+                        const char *name);                 /* highest ever seen; 0 at first */
+size_t sr_store_entry_count(const struct sr_store *store); /* of all contexts */
 
 bool sr_subject_live(const struct sr_subject *subject); /* accepts NULL */
 /* number -1: the newest. NULL: not there. */
@@ -70,16 +72,28 @@ const struct sr_version *sr_subject_version(const struct sr_subject *subject, in
 /* The version that has this content: see sr_content_matches; the newest one. */
 const struct sr_version *sr_subject_find(const struct sr_subject *subject,
                                          const struct sr_content *content, bool deleted_too);
-/* Versions that name this one in their references: live ones, or soft-deleted ones too. */
+/* Versions that name this one in their references: live ones, or soft-deleted ones too. A reference
+ * without context means the one of its own subject. */
 size_t sr_store_referrers(const struct sr_store *store, const char *subject, int version,
                           bool deleted_too, int32_t **ret_ids /* or NULL; bs_free */);
 
-/* Effective settings. */
-enum sr_level sr_store_level(const struct sr_store *store, const char *subject);
-enum sr_mode sr_store_mode(const struct sr_store *store, const char *subject);
-bool sr_store_normalize(const struct sr_store *store, const char *subject);
-const char *sr_store_group(const struct sr_store *store, const char *subject);
-const struct sr_config *sr_store_config(const struct sr_store *store, const char *subject);
-enum sr_mode sr_store_own_mode(const struct sr_store *store, const char *subject);
+/* Records as they are there, NULL or UNSET where there is none; `name` NULL: the global ones. What
+ * counts in the end is in scope.h. */
+const struct sr_config *sr_store_config(const struct sr_store *store, const char *name);
+enum sr_mode sr_store_own_mode(const struct sr_store *store, const char *name);
+enum sr_level sr_store_default_level(const struct sr_store *store);
+
+/* The record of a version as it is, copied into the arena, to be changed and written again. */
+struct sr_record sr_version_record(const struct sr_subject *subject,
+                                   const struct sr_version *version, struct bs_arena *arena);
+/* The NOOP record that keeps the highest ids of all contexts, so that they are known after their
+ * schemas are gone for good and compacted away: to be written before anything is. Its map has room
+ * for SR_MARK_ROOM members more. */
+enum { SR_MARK_ROOM = 4 };
+struct sr_record sr_store_mark(const struct sr_store *store, struct bs_arena *arena);
+/* Other keys that mean the record's: a tombstone has to be written for each. Valid until the next
+ * record is applied. */
+size_t sr_store_spellings(const struct sr_store *store, const struct sr_record *record,
+                          const struct bs_bytes **ret);
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "lib/base/mem.h"
 #include "lib/serde/golden_test.h"
+#include "schema-registry/scope.h"
+#include "schema-registry/spelling.h"
 
 static struct sr_store *store;
 
@@ -92,6 +94,11 @@ static void test_bytes(void **state)
     expect_bytes(&record, "{\"keytype\":\"CONFIG\",\"magic\":0}", NULL);
     record = (struct sr_record){.kind = SR_RECORD_MODE, .subject = "s", .tombstone = true};
     expect_bytes(&record, "{\"keytype\":\"MODE\",\"subject\":\"s\",\"magic\":0}", NULL);
+    record = (struct sr_record){.kind = SR_RECORD_CONTEXT, .context = ".ctx"};
+    expect_bytes(
+        &record,
+        "{\"keytype\":\"CONTEXT\",\"tenant\":\"default\",\"context\":\".ctx\",\"magic\":0}",
+        "{\"tenant\":\"default\",\"context\":\".ctx\"}");
     record = (struct sr_record){.kind = SR_RECORD_NOOP, .tombstone = true};
     expect_bytes(&record, "{\"keytype\":\"NOOP\",\"magic\":0}", NULL);
     bs_arena_deinit(&arena);
@@ -107,7 +114,7 @@ static void test_versions_and_ids(void **state)
     assert_string_equal(sr_store_subject_at(store, 0)->name, "a");
     assert_int_equal(version("s", -1, false)->number, 2);
     assert_int_equal(sr_store_entry_count(store), 2);
-    assert_int_equal(sr_store_id(store, 1)->uses, 2);
+    assert_int_equal(sr_store_id(store, NULL, 1)->uses, 2);
     assert_null(version("s", 3, true));
     /* an id that stands for another schema: the first record wins */
     assert_int_equal(schema("s", 3, 2, "string", false), BS_ECONFLICT);
@@ -125,16 +132,16 @@ static void test_versions_and_ids(void **state)
     /* permanent deletion: the id goes with its last use, but is not given again */
     assert_int_equal(
         replay("{\"keytype\":\"SCHEMA\",\"subject\":\"s\",\"version\":4,\"magic\":1}", NULL), 0);
-    assert_null(sr_store_id(store, 3));
-    assert_int_equal(sr_store_max_id(store), 3);
+    assert_null(sr_store_id(store, NULL, 3));
+    assert_int_equal(sr_store_max_id(store, NULL), 3);
     assert_int_equal(replay("{\"keytype\":\"CLEAR_SUBJECT\",\"subject\":\"s\",\"magic\":0}", "{}"),
                      0);
     assert_null(sr_store_subject(store, "s"));
-    assert_int_equal(sr_store_id(store, 1)->uses, 1);
+    assert_int_equal(sr_store_id(store, NULL, 1)->uses, 1);
     assert_int_equal(replay("{\"keytype\":\"NOOP\",\"magic\":0}", "{\"maxId\":40}"), 0);
-    assert_int_equal(sr_store_max_id(store), 40);
+    assert_int_equal(sr_store_max_id(store, NULL), 40);
     assert_int_equal(replay("{\"keytype\":\"NOOP\",\"magic\":0}", NULL), 0);
-    assert_int_equal(sr_store_max_id(store), 40);
+    assert_int_equal(sr_store_max_id(store, NULL), 40);
 }
 
 static void test_what_others_wrote(void **state)
@@ -158,7 +165,13 @@ static void test_what_others_wrote(void **state)
                             "{\"tenant\":\"default\",\"context\":\".c\"}"),
                      0);
     /* unknown kinds and rubbish have no effect */
-    assert_int_equal(replay("{\"keytype\":\"ASSOC\",\"magic\":0}", "{}"), BS_EUNSUPPORTED);
+    assert_int_equal(replay("{\"keytype\":\"ASSOC\",\"magic\":0}", "{}"), 0);
+    assert_int_equal(replay("{\"keytype\":\"WHAT\",\"magic\":0}", "{}"), BS_EUNSUPPORTED);
+    assert_int_equal(replay("{\"keytype\":\"SCHEMA\",\"subject\":\"s\",\"version\":2,\"magic\":2}",
+                            "{\"id\":1,\"schema\":\"\\\"int\\\"\"}"),
+                     BS_EINVAL);
+    assert_int_equal(replay("{\"keytype\":\"CONTEXT\",\"context\":\"c\",\"magic\":0}", "{}"),
+                     BS_EINVAL);
     assert_int_equal(replay("rubbish", "{}"), BS_ESYNTAX);
     assert_int_equal(replay("{\"magic\":0}", "{}"), BS_EINVAL);
     assert_int_equal(replay("{\"keytype\":\"SCHEMA\",\"subject\":\"s\",\"magic\":1}", "{}"),
@@ -207,6 +220,199 @@ static void test_settings(void **state)
     assert_int_equal(sr_store_mode(store, "s"), SR_MODE_READWRITE);
     assert_int_equal(replay("{\"keytype\":\"MODE\",\"magic\":0}", NULL), 0);
     assert_int_equal(sr_store_mode(store, "t"), SR_MODE_READWRITE);
+}
+
+/* Each context counts its own ids; what was given is known after everything is gone. */
+static void test_contexts(void **state)
+{
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct sr_record mark;
+    struct bs_buf text = BS_BUF_INIT;
+    (void)state;
+    assert_int_equal(schema("s", 1, 1, "int", false), 0);
+    assert_int_equal(schema(":.a:s", 1, 1, "long", false), 0);
+    assert_int_equal(schema(":.a:t", 1, 2, "int", false), 0);
+    assert_int_equal(schema(":.:u", 1, 2, "long", false), 0); /* the default context, written out */
+    assert_int_equal(sr_store_subject_count(store), 4);
+    assert_non_null(sr_store_subject(store, "u"));
+    assert_int_equal(sr_store_entry_count(store), 4);
+    assert_true(bs_bytes_is(sr_store_id(store, ":.a:", 1)->content.text, "\"long\""));
+    assert_true(bs_bytes_is(sr_store_id(store, NULL, 1)->content.text, "\"int\""));
+    assert_true(bs_bytes_is(sr_store_id(store, "any", 1)->content.text, "\"int\""));
+    assert_null(sr_store_id(store, ":.b:s", 1));
+    assert_int_equal(sr_store_digest(store, ":.a:", &sr_store_id(store, NULL, 1)->content)->id, 2);
+    /* the same id for another schema is refused in its own context only */
+    assert_int_equal(schema(":.a:v", 1, 1, "string", false), BS_ECONFLICT);
+    assert_int_equal(schema(":.b:v", 1, 1, "string", false), 0);
+    assert_int_equal(sr_store_space_count(store), 3);
+    assert_string_equal(sr_store_space_at(store, 0)->context, ".");
+    assert_string_equal(sr_store_space_at(store, 2)->context, ".b");
+    assert_ptr_equal(sr_store_subject_in(store, sr_store_space(store, ":.a:"), "t"),
+                     sr_store_subject(store, ":.a:t"));
+    assert_ptr_equal(sr_store_subject_in(store, sr_store_space(store, NULL), "s"),
+                     sr_store_subject(store, "s"));
+    assert_false(sr_store_space(store, ":.b:")->declared);
+    assert_int_equal(replay("{\"keytype\":\"CONTEXT\",\"tenant\":\"default\",\"context\":\".b\","
+                            "\"magic\":0}",
+                            "{\"tenant\":\"default\",\"context\":\".b\"}"),
+                     0);
+    assert_true(sr_store_space(store, ":.b:")->declared);
+    /* everything of .b goes: its highest id stays, and is in the mark */
+    assert_int_equal(
+        replay("{\"keytype\":\"SCHEMA\",\"subject\":\":.b:v\",\"version\":1,\"magic\":1}", NULL),
+        0);
+    assert_int_equal(sr_store_space(store, ":.b:")->used, 0);
+    assert_int_equal(sr_store_max_id(store, ":.b:v"), 1);
+    mark = sr_store_mark(store, &arena);
+    sr_record_put_key(&mark, &text);
+    bs_buf_puts(&text, " ");
+    sr_record_put_value(&mark, &text);
+    assert_string_equal(bs_buf_text(&text), "{\"keytype\":\"NOOP\",\"magic\":0} "
+                                            "{\"maxId\":2,\"contexts\":{\".a\":2,\".b\":1}}");
+    assert_int_equal(replay("{\"keytype\":\"NOOP\",\"magic\":0}",
+                            "{\"maxId\":9,\"epoch\":3,\"contexts\":{\".b\":7,\".n\":4,\"x\":1,"
+                            "\".t\":\"8\"},\"leader\":\"h:1\"}"),
+                     0);
+    assert_int_equal(sr_store_max_id(store, NULL), 9);
+    assert_int_equal(sr_store_max_id(store, ":.a:"), 2);
+    assert_int_equal(sr_store_max_id(store, ":.b:"), 7);
+    assert_int_equal(sr_store_max_id(store, ":.n:"), 4);
+    bs_buf_deinit(&text);
+    bs_arena_deinit(&arena);
+}
+
+static void test_referrers_by_context(void **state)
+{
+    (void)state;
+    assert_int_equal(schema("m", 1, 1, "int", false), 0);
+    assert_int_equal(schema(":.a:m", 1, 1, "long", false), 0);
+    assert_int_equal(
+        replay("{\"keytype\":\"SCHEMA\",\"subject\":\":.a:r\",\"version\":1,\"magic\":1}",
+               "{\"id\":2,\"references\":[{\"name\":\"m\",\"subject\":\"m\",\"version\":1}],"
+               "\"schema\":\"\\\"double\\\"\"}"),
+        0);
+    assert_int_equal(sr_store_referrers(store, ":.a:m", 1, false, NULL), 1);
+    assert_int_equal(sr_store_referrers(store, "m", 1, false, NULL), 0);
+    assert_int_equal(
+        replay("{\"keytype\":\"SCHEMA\",\"subject\":\":.b:r\",\"version\":1,\"magic\":1}",
+               "{\"id\":2,\"references\":[{\"name\":\"m\",\"subject\":\":.:m\",\"version\":1}],"
+               "\"schema\":\"\\\"double\\\"\"}"),
+        0);
+    assert_int_equal(sr_store_referrers(store, "m", 1, false, NULL), 1);
+}
+
+/* Subject, context (the global record for the default one), :.__GLOBAL:, server; field by field. */
+static void test_scopes(void **state)
+{
+    (void)state;
+    assert_int_equal(replay("{\"keytype\":\"CONFIG\",\"subject\":\":.__GLOBAL:\",\"magic\":0}",
+                            "{\"compatibilityLevel\":\"FULL\",\"compatibilityGroup\":\"g\","
+                            "\"normalize\":true}"),
+                     0);
+    assert_int_equal(sr_store_level(store, "s"), SR_FULL);
+    assert_int_equal(sr_store_level(store, ":.a:s"), SR_FULL);
+    assert_int_equal(sr_store_level(store, NULL), SR_FULL);
+    assert_int_equal(
+        replay("{\"keytype\":\"CONFIG\",\"magic\":0}", "{\"compatibilityLevel\":\"FORWARD\"}"), 0);
+    assert_int_equal(sr_store_level(store, "s"), SR_FORWARD);
+    assert_int_equal(sr_store_level(store, ":.a:s"), SR_FULL); /* not of the default context */
+    assert_int_equal(replay("{\"keytype\":\"CONFIG\",\"subject\":\":.a:\",\"magic\":0}",
+                            "{\"subject\":\":.a:\",\"compatibilityLevel\":\"NONE\"}"),
+                     0);
+    assert_int_equal(replay("{\"keytype\":\"CONFIG\",\"subject\":\":.a:s\",\"magic\":0}",
+                            "{\"subject\":\":.a:s\",\"normalize\":false}"),
+                     0);
+    assert_int_equal(sr_store_level(store, ":.a:s"), SR_NONE);
+    assert_int_equal(sr_store_level(store, ":.a:"), SR_NONE);
+    assert_int_equal(sr_store_level(store, ":.b:s"), SR_FULL);
+    assert_false(sr_store_normalize(store, ":.a:s"));
+    assert_true(sr_store_normalize(store, ":.a:t"));
+    assert_string_equal(sr_store_group(store, ":.a:s"), "g");
+    assert_true(bs_bytes_is(sr_store_setting(store, ":.a:s", "compatibilityLevel")->bytes, "NONE"));
+    assert_null(sr_store_setting(store, ":.a:s", "alias"));
+    /* modes; an override of a wider scope wins */
+    assert_int_equal(replay("{\"keytype\":\"MODE\",\"subject\":\":.a:\",\"magic\":0}",
+                            "{\"subject\":\":.a:\",\"mode\":\"READONLY\"}"),
+                     0);
+    assert_int_equal(sr_store_mode(store, ":.a:s"), SR_MODE_READONLY);
+    assert_int_equal(sr_store_mode(store, "s"), SR_MODE_READWRITE);
+    assert_int_equal(replay("{\"keytype\":\"MODE\",\"subject\":\":.a:s\",\"magic\":0}",
+                            "{\"subject\":\":.a:s\",\"mode\":\"READWRITE\"}"),
+                     0);
+    assert_int_equal(sr_store_mode(store, ":.a:s"), SR_MODE_READWRITE);
+    assert_int_equal(replay("{\"keytype\":\"MODE\",\"subject\":\":.__GLOBAL:\",\"magic\":0}",
+                            "{\"mode\":\"READONLY_OVERRIDE\"}"),
+                     0);
+    assert_int_equal(sr_store_mode(store, ":.a:s"), SR_MODE_READONLY_OVERRIDE);
+    assert_int_equal(sr_store_mode(store, "s"), SR_MODE_READONLY_OVERRIDE);
+    assert_true(sr_scope_covers(NULL, "s"));
+    assert_false(sr_scope_covers(NULL, ":.a:s"));
+    assert_true(sr_scope_covers(":.a:", ":.a:s"));
+    assert_false(sr_scope_covers(":.a:", ":.ab:s"));
+    assert_true(sr_scope_covers(":.__GLOBAL:", ":.a:s"));
+    assert_false(sr_scope_covers(":.a:s", ":.a:st"));
+}
+
+/* Keys in other bytes are other keys to compaction: a deletion has to name them all. */
+static void test_spellings(void **state)
+{
+    static const char other[] = "{\"subject\":null,\"keytype\":\"CONFIG\",\"magic\":0}";
+    static const char karapace[] = "{\"keytype\":\"CONFIG\",\"subject\":null,\"magic\":0}";
+    static const char moved[] =
+        "{\"subject\":\"s\",\"version\":1,\"magic\":1,\"keytype\":\"SCHEMA\"}";
+    struct sr_record record = {.kind = SR_RECORD_CONFIG, .tombstone = true};
+    const struct bs_bytes *others;
+    (void)state;
+    assert_int_equal(sr_store_spellings(store, &record, &others), 0);
+    assert_int_equal(replay(other, "{\"compatibilityLevel\":\"FULL\"}"), 0);
+    assert_int_equal(replay(karapace, "{\"compatibilityLevel\":\"NONE\"}"), 0);
+    assert_int_equal(replay(karapace, "{\"compatibilityLevel\":\"NONE\"}"), 0);
+    assert_int_equal(
+        replay("{\"keytype\":\"CONFIG\",\"magic\":0}", "{\"compatibilityLevel\":\"FULL\"}"), 0);
+    assert_int_equal(sr_store_spellings(store, &record, &others), 2);
+    assert_true(bs_bytes_is(others[0], other));
+    assert_true(bs_bytes_is(others[1], karapace));
+    record.spelling = others[1];
+    expect_bytes(&record, karapace, NULL);
+    record.spelling = bs_bytes(NULL, 0);
+    assert_int_equal(replay(karapace, NULL), 0);
+    assert_null(sr_store_config(store, NULL));
+    assert_int_equal(sr_store_spellings(store, &record, &others), 1);
+    record = (struct sr_record){
+        .kind = SR_RECORD_SCHEMA, .subject = "s", .version = 1, .tombstone = true};
+    assert_int_equal(replay(moved, "{\"id\":1,\"schema\":\"\\\"int\\\"\"}"), 0);
+    assert_int_equal(sr_store_spellings(store, &record, &others), 1);
+    assert_true(bs_bytes_is(others[0], moved));
+    for (int i = 0; i < SR_SPELLINGS_MAX + 5; i++) {
+        char key[200];
+        snprintf(key, sizeof key,
+                 "{\"keytype\":\"SCHEMA\",\"subject\":\"s\",\"version\":1,\"magic\":1,\"seq\":%d}",
+                 i);
+        assert_int_equal(replay(key, "{\"id\":1,\"schema\":\"\\\"int\\\"\"}"), 0);
+    }
+    assert_int_equal(sr_store_spellings(store, &record, &others), SR_SPELLINGS_MAX);
+}
+
+/* What is not ours to understand survives a soft deletion. */
+static void test_unknown_members_stay(void **state)
+{
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct sr_record record;
+    (void)state;
+    assert_int_equal(
+        replay(
+            "{\"keytype\":\"SCHEMA\",\"subject\":\"s\",\"version\":1,\"magic\":1}",
+            "{\"subject\":\"s\",\"version\":1,\"id\":4,\"md5\":\"71JOobkecxc9k4reNsHbMg==\","
+            "\"schemaType\":\"JSON\",\"schema\":\"{}\",\"deleted\":false,\"later\":{\"a\":[1]}}"),
+        0);
+    assert_true(sr_store_id(store, NULL, 4)->other_type);
+    record = sr_version_record(sr_store_subject(store, "s"), version("s", 1, false), &arena);
+    record.deleted = true;
+    expect_bytes(
+        &record, "{\"keytype\":\"SCHEMA\",\"subject\":\"s\",\"version\":1,\"magic\":1}",
+        "{\"subject\":\"s\",\"version\":1,\"id\":4,\"md5\":\"71JOobkecxc9k4reNsHbMg==\","
+        "\"later\":{\"a\":[1]},\"schemaType\":\"JSON\",\"schema\":\"{}\",\"deleted\":true}");
+    bs_arena_deinit(&arena);
 }
 
 static void test_find(void **state)
@@ -324,6 +530,11 @@ int main(void)
         ROW(test_versions_and_ids),
         ROW(test_what_others_wrote),
         ROW(test_settings),
+        ROW(test_contexts),
+        ROW(test_referrers_by_context),
+        ROW(test_scopes),
+        ROW(test_spellings),
+        ROW(test_unknown_members_stay),
         ROW(test_find),
         ROW(test_guid),
         ROW(test_random_replay),
