@@ -68,10 +68,62 @@ static const struct bs_option rows[] = {
      .min = 1,
      .max = 256,
      .doc = "Threads that serve requests; writes wait on a thread of their own."},
+    {.name = "http.connections.max",
+     .type = BS_OPT_INT,
+     .def = "1024",
+     .min = 1,
+     .max = 100000,
+     .doc = "Connections at a time; further ones wait until one ends."},
+    {.name = "authentication.method",
+     .type = BS_OPT_ENUM,
+     .def = "NONE",
+     .words = "NONE|BASIC",
+     .doc = "BASIC: every request has a user of authentication.file; NONE: everybody may do all."},
+    {.name = "authentication.file",
+     .type = BS_OPT_STRING,
+     .doc = "JSON file of users and their rights, as `weir schema user` writes it; read again when "
+            "it changes."},
+    {.name = "authentication.realm",
+     .type = BS_OPT_STRING,
+     .def = "Weir schema registry",
+     .doc = "What a browser shows when it asks for name and password."},
+    {.name = "authentication.skip.paths",
+     .type = BS_OPT_LIST,
+     .def = "",
+     .doc = "Paths that are answered without a user, such as /metrics; /health always is."},
+    {.name = "authentication.roles",
+     .type = BS_OPT_STRING,
+     .flags = BS_OPT_REFUSED,
+     .doc = "Roles are not served: the rights of each user are in authentication.file."},
 };
 
 const struct bs_option_table sr_options = {
     .title = "Schema registry", .rows = rows, .count = sizeof rows / sizeof *rows};
+
+static int read_authentication(const struct bs_config *config, struct sr_settings *ret,
+                               struct bs_error *err)
+{
+    const char *file = bs_config_text(config, "authentication.file");
+    bool basic = strcmp(bs_config_text(config, "authentication.method"), "BASIC") == 0;
+    ret->realm = bs_config_text(config, "authentication.realm");
+    ret->open_paths = bs_config_text(config, "authentication.skip.paths");
+    ret->users = basic ? file : NULL;
+    if (basic && (file == NULL || *file == '\0'))
+        return bs_error_set(err, BS_EINVAL,
+                            "authentication.method=BASIC needs authentication.file; make one with "
+                            "`weir schema user add FILE NAME --grant Read=Subject:.*`");
+    if (!basic && file && *file)
+        return bs_error_set(err, BS_EINVAL,
+                            "authentication.file is set and authentication.method is NONE, so "
+                            "nobody would be asked; set authentication.method=BASIC, or remove it");
+    for (const char *p = ret->realm; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == '"' || *p == '\\' || strlen(ret->realm) > 100)
+            return bs_error_set(err, BS_EINVAL,
+                                "authentication.realm=%s: 100 bytes at most, without quotes, "
+                                "backslashes and control characters",
+                                ret->realm);
+    return 0;
+}
 
 int sr_settings_read(const struct bs_config *config, struct sr_settings *ret, struct bs_error *err)
 {
@@ -95,10 +147,11 @@ int sr_settings_read(const struct bs_config *config, struct sr_settings *ret, st
     ret->properties = bs_config_text(config, "kafkastore.properties");
     ret->level = sr_level_parse(bs_config_text(config, "schema.compatibility.level"));
     ret->replication = (int)bs_config_int(config, "kafkastore.topic.replication.factor");
+    ret->connections = (int)bs_config_int(config, "http.connections.max");
     ret->threads = (int)bs_config_int(config, "http.threads");
     ret->timeout_ms = bs_config_int(config, "kafkastore.timeout.ms");
     ret->init_ms = bs_config_int(config, "kafkastore.init.timeout.ms");
     ret->wait_ms = bs_config_int(config, "leader.wait.ms");
     ret->body_max = bs_config_int(config, "max.request.bytes");
-    return 0;
+    return read_authentication(config, ret, err);
 }

@@ -14,6 +14,8 @@ struct sr_settings {
     int replication, threads;
     int64_t timeout_ms, init_ms, wait_ms;
     int64_t body_max;
+    const char *users, *realm, *open_paths; /* users NULL: nobody has to sign in */
+    int connections;
 };
 
 int sr_settings_read(const struct bs_config *config, struct sr_settings *ret, struct bs_error *err);

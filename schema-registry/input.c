@@ -2,6 +2,7 @@
 #include "schema-registry/input.h"
 
 #include "lib/base/mem.h"
+#include "schema-registry/access.h"
 #include "schema-registry/scope.h"
 
 #include <stdlib.h>
@@ -65,6 +66,10 @@ bool sr_input_read(struct sr_call *call, struct sr_input *ret)
         sr_fail(call, 42201, "Invalid schema: %s", err.text);
         return false;
     }
+    for (size_t i = 0; i < ret->content.ref_count; i++)
+        if (!sr_must_read(call, sr_name_beside(call->request->arena, call->subject,
+                                               ret->content.refs[i].subject)))
+            return false;
     return true;
 }
 

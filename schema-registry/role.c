@@ -3,6 +3,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "schema-registry/access.h"
 #include "schema-registry/route.h"
 
 #include <stdio.h>
@@ -13,12 +14,24 @@ enum { WRITERS = 16 }; /* requests that write at the same time */
 static const struct bs_event listening = {"registry.listening", BS_LOG_INFO,
                                           "The REST interface accepts requests."};
 
+static const struct bs_event open_to_all = {
+    "registry.open-to-all", BS_LOG_WARN,
+    "The REST interface is on an address others can reach, and nobody has to sign in: set "
+    "authentication.method=BASIC, or listen on 127.0.0.1."};
+
 static const struct bs_metric_desc requests_desc = {"weir_registry_requests_total", BS_COUNTER,
                                                     "Requests of the REST interface."};
 static const struct bs_metric_desc refused_desc = {"weir_registry_requests_refused_total",
                                                    BS_COUNTER, "Requests answered with an error."};
 static const struct bs_metric_desc incompatible_desc = {
     "weir_registry_incompatible_total", BS_COUNTER, "Registrations refused as incompatible."};
+
+static const struct bs_metric_desc unauthorized_desc = {
+    "weir_registry_requests_unauthorized_total", BS_COUNTER,
+    "Requests without right credentials, answered with 401."};
+static const struct bs_metric_desc forbidden_desc = {
+    "weir_registry_requests_forbidden_total", BS_COUNTER,
+    "Requests of a user who has no right to them, answered with 403."};
 
 static void error_body(int status, const char *message, struct bs_buf *out)
 {
@@ -37,8 +50,55 @@ static void close_service(void *self)
     bs_metric_deinit(&service->requests);
     bs_metric_deinit(&service->refused);
     bs_metric_deinit(&service->incompatible);
+    bs_metric_deinit(&service->unauthorized);
+    bs_metric_deinit(&service->forbidden);
+    sr_auth_close(service->auth);
     bs_free(service->routes);
     bs_free(service);
+}
+
+/* Rows of the table with what the options say of them; BS_EINVAL: a path to skip is none. */
+static int make_routes(struct sr_service *service, const struct sr_settings *settings,
+                       struct bs_error *err)
+{
+    service->routes = bs_memdup(sr_routes, sr_route_count * sizeof *sr_routes);
+    for (size_t i = 0; i < sr_route_count; i++)
+        if (service->routes[i].body_max)
+            service->routes[i].body_max = (size_t)settings->body_max;
+    for (const char *path = settings->open_paths; *path;) {
+        size_t len = strcspn(path, ","), found = 0;
+        for (size_t i = 0; i < sr_route_count; i++) {
+            const char *pattern = service->routes[i].pattern;
+            if (strlen(pattern) != len || strncmp(pattern, path, len) != 0 || strchr(pattern, '{'))
+                continue;
+            service->routes[i].right = SR_OPEN;
+            found++;
+        }
+        if (found == 0)
+            return bs_error_set(err, BS_EINVAL,
+                                "authentication.skip.paths: \"%.*s\" is not a path of this "
+                                "registry; accepted are whole paths such as /metrics and /subjects",
+                                (int)len, path);
+        path += len;
+        path += strspn(path, ", ");
+    }
+    return 0;
+}
+
+static bool is_loopback(const char *host)
+{
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "localhost") == 0 ||
+           strcmp(host, "::1") == 0;
+}
+
+static int open_auth(struct sr_service *service, const struct sr_settings *settings,
+                     struct bs_error *err)
+{
+    if (settings->users == NULL)
+        return 0;
+    snprintf(service->challenge, sizeof service->challenge, "Basic realm=\"%s\", charset=\"UTF-8\"",
+             settings->realm);
+    return sr_auth_open(settings->users, &service->auth, err);
 }
 
 static int open_http(struct sr_service *service, const struct sr_settings *settings,
@@ -48,15 +108,13 @@ static int open_http(struct sr_service *service, const struct sr_settings *setti
                                  .route_count = sr_route_count,
                                  .ctx = service,
                                  .threads = (unsigned)settings->threads,
-                                 .blocking_threads = WRITERS,
+                                 .connections_max = (unsigned)settings->connections,
+                                 .blocking_threads =
+                                     WRITERS + (service->auth ? SR_SIGN_INS_MAX : 0),
                                  .error_body = error_body,
                                  .content_type = "application/vnd.schemaregistry.v1+json"};
     char host[256], listen[300];
     int port, rc;
-    service->routes = bs_memdup(sr_routes, sr_route_count * sizeof *sr_routes);
-    for (size_t i = 0; i < sr_route_count; i++)
-        if (service->routes[i].body_max)
-            service->routes[i].body_max = (size_t)settings->body_max;
     options.routes = service->routes;
     if ((rc = ht_split_host_port(settings->listen, host, sizeof host, &port, err)) < 0 ||
         (rc = ht_server_open(&options, &service->http, err)) < 0)
@@ -64,6 +122,8 @@ static int open_http(struct sr_service *service, const struct sr_settings *setti
     snprintf(listen, sizeof listen, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host,
              ht_server_port(service->http));
     sr_gate_set_listen(service->gate, listen);
+    if (service->auth == NULL && !is_loopback(host))
+        bs_log(&open_to_all, "%s, authentication.method=NONE", listen);
     bs_log(&listening, "http://%s", listen);
     return 0;
 }
@@ -81,7 +141,11 @@ static int open_service(const struct bs_config *config, const char *const *files
     bs_metric_init(&service->requests, &requests_desc, NULL);
     bs_metric_init(&service->refused, &refused_desc, NULL);
     bs_metric_init(&service->incompatible, &incompatible_desc, NULL);
-    if ((rc = sr_gate_open(&settings, &service->gate, err)) < 0 ||
+    bs_metric_init(&service->unauthorized, &unauthorized_desc, NULL);
+    bs_metric_init(&service->forbidden, &forbidden_desc, NULL);
+    if ((rc = make_routes(service, &settings, err)) < 0 ||
+        (rc = open_auth(service, &settings, err)) < 0 ||
+        (rc = sr_gate_open(&settings, &service->gate, err)) < 0 ||
         (rc = open_http(service, &settings, err)) < 0) {
         close_service(service);
         return rc;

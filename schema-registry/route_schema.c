@@ -1,4 +1,5 @@
 /* Routes that read schemas by id or GUID, and versions of many subjects. */
+#include "schema-registry/access.h"
 #include "schema-registry/route.h"
 
 #include <string.h>
@@ -16,7 +17,7 @@ static const struct sr_entry *named_entry(struct sr_call *call)
     entry = sr_store_id(call->store, NULL, id);
     if (entry == NULL)
         sr_fail(call, 40403, "Schema %d not found", (int)id);
-    return entry;
+    return entry && sr_must_read_entry(call, entry) ? entry : NULL;
 }
 
 static const struct sr_version *version_with_id(const struct sr_subject *subject, int32_t id)
@@ -87,7 +88,8 @@ static int list_users(void *ctx, struct ht_request *request, struct ht_response 
         bs_buf_puts(&response->body, "[");
         for (size_t i = 0; i < sr_store_subject_count(call.store); i++) {
             const struct sr_subject *subject = sr_store_subject_at(call.store, i);
-            if (filter && *filter && strcmp(filter, subject->name) != 0)
+            if ((filter && *filter && strcmp(filter, subject->name) != 0) ||
+                !sr_may_read(&call, subject->name))
                 continue;
             for (size_t k = 0; k < subject->count; k++) {
                 const struct sr_version *version = &subject->versions[k];
@@ -150,9 +152,9 @@ int sr_schema_by_guid(void *ctx, struct ht_request *request, struct ht_response 
     struct sr_call call;
     if (sr_begin(&call, ctx, request, response)) {
         const struct sr_entry *entry = entry_of_guid(&call);
-        if (entry)
+        if (entry && sr_must_read_entry(&call, entry))
             put_entry(&call, entry);
-        else
+        else if (entry == NULL)
             sr_fail(&call, 40403, "Schema %s not found", request->params[0]);
     }
     return sr_end(&call);
@@ -163,7 +165,7 @@ int sr_guid_ids(void *ctx, struct ht_request *request, struct ht_response *respo
     struct sr_call call;
     if (sr_begin(&call, ctx, request, response)) {
         const struct sr_entry *entry = entry_of_guid(&call);
-        if (entry)
+        if (entry && sr_may_read_entry(&call, entry))
             bs_buf_printf(&response->body, "[{\"context\":\".\",\"id\":%d}]", (int)entry->id);
         else
             bs_buf_puts(&response->body, "[]");
@@ -185,7 +187,8 @@ int sr_schemas_list(void *ctx, struct ht_request *request, struct ht_response *r
         for (size_t i = 0; i < sr_store_subject_count(call.store) && found < to; i++) {
             const struct sr_subject *subject = sr_store_subject_at(call.store, i);
             const struct sr_version *newest = sr_subject_version(subject, -1, deleted);
-            if (prefix && strncmp(subject->name, prefix, strlen(prefix)) != 0)
+            if ((prefix && strncmp(subject->name, prefix, strlen(prefix)) != 0) ||
+                !sr_may_read(&call, subject->name))
                 continue;
             for (size_t k = 0; k < subject->count && found < to; k++) {
                 const struct sr_version *version = &subject->versions[k];

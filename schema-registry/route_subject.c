@@ -1,4 +1,5 @@
 /* Routes that read subjects and versions. */
+#include "schema-registry/access.h"
 #include "schema-registry/route.h"
 
 #include "lib/base/mem.h"
@@ -41,7 +42,8 @@ int sr_subjects_list(void *ctx, struct ht_request *request, struct ht_response *
         for (size_t i = 0; i < total; i++) {
             const struct sr_subject *subject = sr_store_subject_at(call.store, i);
             if (subject_listed(subject, deleted, only) &&
-                strncmp(subject->name, prefix, strlen(prefix)) == 0)
+                strncmp(subject->name, prefix, strlen(prefix)) == 0 &&
+                sr_may_read(&call, subject->name))
                 list[found++] = subject;
         }
         sr_page(&call, found, found, &from, &to);

@@ -3,6 +3,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/serde/json.h"
+#include "schema-registry/access.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -81,12 +82,18 @@ static bool negotiate(struct sr_call *call)
 
 /* ---- begin and end ---- */
 
-bool sr_begin(struct sr_call *call, void *service, struct ht_request *request,
-              struct ht_response *response)
+bool sr_begin_without_store(struct sr_call *call, void *service, struct ht_request *request,
+                            struct ht_response *response)
 {
     *call = (struct sr_call){.service = service, .request = request, .response = response};
     bs_metric_add(&call->service->requests, 1);
-    if (!negotiate(call))
+    return negotiate(call) && sr_access_begin(call);
+}
+
+bool sr_begin(struct sr_call *call, void *service, struct ht_request *request,
+              struct ht_response *response)
+{
+    if (!sr_begin_without_store(call, service, request, response))
         return false;
     call->store = sr_gate_read(call->service->gate);
     call->locked = true;
@@ -124,7 +131,7 @@ bool sr_begin_subject(struct sr_call *call, void *service, struct ht_request *re
     /* a copy: the store's own may go when the lock is given up */
     call->subject = bs_arena_strndup(request->arena, name, strlen(name));
     if (subject_valid(call->subject))
-        return true;
+        return sr_access_subject(call);
     sr_fail(call, 42208, "The specified subject '%s' is not a valid.", call->subject);
     return false;
 }
@@ -140,6 +147,7 @@ static void unlock(struct sr_call *call)
 int sr_end(struct sr_call *call)
 {
     unlock(call);
+    sr_access_end(call);
     if (call->writing)
         sr_gate_leave(call->service->gate, &call->writer);
     call->writing = false;

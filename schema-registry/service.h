@@ -4,13 +4,16 @@
 #define WEIR_SR_SERVICE_H
 
 #include "lib/http/http.h"
+#include "schema-registry/auth.h"
 #include "schema-registry/gate.h"
 
 struct sr_service {
     struct sr_gate *gate;
     struct ht_server *http;
     struct ht_route *routes; /* with the body limit of the options */
-    struct bs_metric requests, refused, incompatible;
+    struct sr_auth *auth;    /* NULL: nobody has to sign in */
+    char challenge[160];     /* of 401 */
+    struct bs_metric requests, refused, incompatible, unauthorized, forbidden;
 };
 
 /* One request, from sr_begin to sr_end. */
@@ -22,11 +25,16 @@ struct sr_call {
     const char *subject;          /* the first path parameter where the pattern has {subject} */
     bool locked, writing, later;
     struct sr_writer writer;
+    struct sr_identity identity; /* nobody: everything is allowed */
 };
 
-/* Checks Accept and Content-Type and that the topic is replayed; false: the response is set. */
+/* Checks Accept and Content-Type, who asks and whether he may, and that the topic is replayed;
+ * false: the response is set. */
 bool sr_begin(struct sr_call *call, void *service, struct ht_request *request,
               struct ht_response *response);
+/* As sr_begin, for what can be told before the topic is replayed; call->store is NULL. */
+bool sr_begin_without_store(struct sr_call *call, void *service, struct ht_request *request,
+                            struct ht_response *response);
 /* As sr_begin, with params[0] as the subject: alias resolved, default context stripped. */
 bool sr_begin_subject(struct sr_call *call, void *service, struct ht_request *request,
                       struct ht_response *response);

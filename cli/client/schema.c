@@ -191,6 +191,7 @@ int cl_schema_main(int argc, char **argv)
         {"decode", "a datum as JSON, by two schemas", cl_schema_decode},
         {"export", "all versions to a file", cl_schema_export},
         {"import", "versions from a file, with their ids", cl_schema_import},
+        {"user", "users and rights of a registry", cl_schema_user},
         {0}};
     return cl_verb_run("schema", "Schemas in a registry.", VERBS, argc, argv);
 }

@@ -36,5 +36,7 @@ int cl_schema_canonical(int argc, char **argv);
 int cl_schema_decode(int argc, char **argv);
 int cl_schema_export(int argc, char **argv);
 int cl_schema_import(int argc, char **argv);
+/* schema_user.c */
+int cl_schema_user(int argc, char **argv);
 
 #endif

@@ -16,17 +16,21 @@ struct ht_request {
     const char *params[4]; /* the pattern's {…} parts, percent-decoded, in order */
     struct bs_bytes body;
     struct bs_arena *arena; /* of this request: for whatever the handler makes */
-    void *mhd;              /* the connection; use ht_query, ht_header */
-    bool may_block;         /* false: on a thread that serves other connections too */
+    const struct ht_route *route;
+    void *mhd;      /* the connection; use ht_query, ht_header */
+    bool may_block; /* false: on a thread that serves other connections too */
 };
 
-enum { HT_BLOCKS = 1 };
+enum { HT_BLOCKS = 1, HT_FIELDS_MAX = 8 };
 
 struct ht_response {
     int status;               /* 200 unless set */
     const char *content_type; /* "application/json" unless set; static */
     struct bs_buf body;       /* owned by the server after the handler returns */
-    const char *location;     /* or NULL; in the request's arena or static */
+    struct ht_field {
+        const char *name, *value; /* in the request's arena or static */
+    } fields[HT_FIELDS_MAX];
+    unsigned field_count;
 };
 
 /* Fills the response and returns 0; or HT_BLOCKS, when may_block is false and it has to wait: it is
@@ -40,6 +44,7 @@ struct ht_route {
     size_t body_max;     /* bytes; larger answers 413. 0: no body taken */
     ht_handler *handler;
     const char *doc; /* one sentence, for docs/generated/rest.md */
+    int right;       /* which right a request needs: the room's own numbers, not read here */
 };
 
 struct ht_options {
@@ -67,6 +72,8 @@ const char *ht_query(const struct ht_request *request,
 /* The i-th (from 0) of a parameter that repeats; NULL behind the last. */
 const char *ht_query_at(const struct ht_request *request, const char *name, unsigned i);
 const char *ht_header(const struct ht_request *request, const char *name);
+/* One more header of the answer, HT_FIELDS_MAX at most. */
+void ht_response_field(struct ht_response *response, const char *name, const char *value);
 /* {"error_code":code,"message":text} with status; returns 0 so a handler can `return ht_error(…)`.
  */
 int ht_error(struct ht_response *response, int status, int code, const char *fmt, ...)

@@ -31,7 +31,8 @@ static int made(void *ctx, struct ht_request *request, struct ht_response *respo
 {
     (void)ctx;
     response->status = 201;
-    response->location = bs_arena_printf(request->arena, "/things/%s", request->params[0]);
+    ht_response_field(response, "Location",
+                      bs_arena_printf(request->arena, "/things/%s", request->params[0]));
     bs_buf_puts(&response->body, "{}");
     return 0;
 }

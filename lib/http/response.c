@@ -1,8 +1,16 @@
-/* Response: the JSON error that handlers answer with. */
+/* Response: what handlers put into it: the JSON error, header fields. */
 #include "lib/http/http.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+void ht_response_field(struct ht_response *response, const char *name, const char *value)
+{
+    if (response->field_count == HT_FIELDS_MAX)
+        abort(); /* a handler that sets more than there ever were */
+    response->fields[response->field_count++] = (struct ht_field){name, value};
+}
 
 int ht_error(struct ht_response *response, int status, int code, const char *fmt, ...)
 {

@@ -120,8 +120,8 @@ static enum MHD_Result send_response(const struct ht_server *server, struct exch
         return MHD_NO;
     if (len)
         MHD_add_response_header(mhd, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-    if (response->location)
-        MHD_add_response_header(mhd, MHD_HTTP_HEADER_LOCATION, response->location);
+    for (unsigned i = 0; i < response->field_count; i++)
+        MHD_add_response_header(mhd, response->fields[i].name, response->fields[i].value);
     if (x->refused == 405 && x->allow)
         MHD_add_response_header(mhd, MHD_HTTP_HEADER_ALLOW, x->allow);
     result =
@@ -193,6 +193,7 @@ static bool run_handler(const struct ht_server *server, struct exchange *x)
 {
     int rc;
     x->request.body = bs_buf_bytes(&x->body);
+    x->request.route = x->route;
     rc = x->route->handler(server->options.ctx, &x->request, &x->response);
     if (rc == HT_BLOCKS && !x->request.may_block) {
         bs_buf_deinit(&x->response.body);

@@ -54,8 +54,8 @@ int rt_rest_answer(struct rt_rest *rest, struct ht_request *request, struct ht_r
         free(text);
     }
     if (rest->location)
-        response->location =
-            bs_arena_strndup(request->arena, rest->location, strlen(rest->location));
+        ht_response_field(response, "Location",
+                          bs_arena_strndup(request->arena, rest->location, strlen(rest->location)));
     json_decref(rest->out);
     json_decref(rest->body);
     bs_free(rest->location);
