@@ -6,6 +6,8 @@
 
 #include "lib/base/mem.h"
 #include "lib/serde/json.h"
+#include "schema-registry/metadata.h"
+#include "schema-registry/rule_set.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -69,63 +71,15 @@ static void md5_rules(EVP_MD_CTX *md5, const struct sd_value *rules)
     }
 }
 
-static int field_compare(const void *a, const void *b)
-{
-    return bs_bytes_compare(((const struct sd_field *)a)->name, ((const struct sd_field *)b)->name);
-}
-
-static int item_compare(const void *a, const void *b)
-{
-    const struct sd_value *x = a, *y = b;
-    if (x->type != SD_STRING || y->type != SD_STRING)
-        return (int)x->type - (int)y->type;
-    return bs_bytes_compare(x->bytes, y->bytes);
-}
-
-static void sort_value(struct sd_value *value)
-{
-    if (value->type == SD_MAP) {
-        qsort(value->map.fields, value->map.count, sizeof *value->map.fields, field_compare);
-        for (size_t i = 0; i < value->map.count; i++)
-            sort_value(&value->map.fields[i].value);
-    } else if (value->type == SD_ARRAY) {
-        qsort(value->array.items, value->array.count, sizeof *value->array.items, item_compare);
-    }
-}
-
-/* tags and properties by key, lists as sets. */
-static const struct sd_value *sorted_metadata(const struct sd_value *metadata,
-                                              struct bs_arena *arena)
-{
-    static const char *const names[] = {"tags", "properties", "sensitive"};
-    struct sd_value *sorted = bs_arena_zalloc(arena, sizeof *sorted);
-    sorted->type = SD_MAP;
-    sorted->map.fields = bs_arena_array(arena, 3, sizeof *sorted->map.fields);
-    for (size_t i = 0; i < 3; i++) {
-        const struct sd_value *part = member(metadata, names[i]);
-        size_t count = part == NULL             ? 0
-                       : part->type == SD_MAP   ? part->map.count
-                       : part->type == SD_ARRAY ? part->array.count
-                                                : 0;
-        struct sd_field *to = &sorted->map.fields[sorted->map.count];
-        if (count == 0)
-            continue;
-        to->name = bs_bytes_text(names[i]);
-        to->value = *sd_value_copy(arena, part);
-        sort_value(&to->value);
-        sorted->map.count++;
-    }
-    return sorted->map.count ? sorted : NULL;
-}
-
 void sr_content_seal(struct sr_content *content, struct bs_arena *arena)
 {
     EVP_MD_CTX *md5 = EVP_MD_CTX_new();
     unsigned len = SR_DIGEST_SIZE;
     if (md5 == NULL || EVP_DigestInit_ex(md5, EVP_md5(), NULL) != 1)
         abort(); /* libcrypto without MD5: no registry can be run */
-    if (content->metadata)
-        content->metadata = sorted_metadata(content->metadata, arena);
+    if (content->metadata && content->metadata->map.count == 0)
+        content->metadata = NULL;
+    content->rule_set = content->rule_set ? sr_rule_set_complete(content->rule_set, arena) : NULL;
     md5_bytes(md5, content->text);
     for (size_t i = 0; i < content->ref_count; i++) {
         uint8_t version[4];
@@ -176,10 +130,7 @@ bool sr_content_same_digest(const struct sr_content *a, const struct sr_content 
 
 struct bs_bytes sr_content_property(const struct sr_content *content, const char *name)
 {
-    const struct sd_value *properties =
-        content->metadata ? member(content->metadata, "properties") : NULL;
-    const struct sd_value *value = properties ? member(properties, name) : NULL;
-    return value && value->type == SD_STRING ? value->bytes : bs_bytes(NULL, 0);
+    return sr_metadata_property(content->metadata, name);
 }
 
 /* Properties but "confluent:version", which the registry itself adds. */
@@ -189,7 +140,7 @@ static bool same_properties(const struct sd_value *wanted, const struct sd_value
     for (size_t i = 0; have && i < have->map.count; i++) {
         const struct sd_field *field = &have->map.fields[i];
         const struct sd_value *other = wanted ? sd_value_get(wanted, field->name) : NULL;
-        if (other == NULL && bs_bytes_is(field->name, "confluent:version"))
+        if (other == NULL && bs_bytes_is(field->name, SR_METADATA_VERSION))
             extra++;
         else if (other == NULL || !sd_value_equal(other, &field->value))
             return false;

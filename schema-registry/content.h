@@ -22,7 +22,7 @@ struct sr_content {
     uint8_t digest[SR_DIGEST_SIZE];
 };
 
-/* Sorts metadata and sets the digest. */
+/* Completes the rule set and sets the digest; metadata is as sr_metadata_read gives it. */
 void sr_content_seal(struct sr_content *content, struct bs_arena *arena);
 void sr_content_copy(struct sr_content *to, const struct sr_content *from, struct bs_arena *arena);
 bool sr_content_same_digest(const struct sr_content *a, const struct sr_content *b);

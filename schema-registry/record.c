@@ -3,6 +3,7 @@
 
 #include "lib/serde/json.h"
 #include "schema-registry/context.h"
+#include "schema-registry/metadata.h"
 
 enum { REFS_MAX = 1000 };
 
@@ -94,6 +95,7 @@ static int read_schema_value(const struct sd_value *json, struct bs_arena *arena
     const struct sd_value *text = member(json, "schema", SD_STRING);
     const struct sd_value *type = member(json, "schemaType", SD_STRING);
     const struct sd_value *deleted = member(json, "deleted", SD_BOOL);
+    const struct sd_value *metadata = member(json, "metadata", SD_MAP);
     int id, rc;
     if (text == NULL || !int_member(json, "id", 0, &id))
         return bs_error_set(err, BS_EINVAL, "the value of a SCHEMA record needs schema and id");
@@ -102,8 +104,9 @@ static int read_schema_value(const struct sd_value *json, struct bs_arena *arena
     ret->type = type && !bs_bytes_is(type->bytes, "AVRO") ? text_of(type, arena) : NULL;
     ret->extra = unknown_members(json, arena);
     ret->content.text = bs_bytes(text_of(text, arena), text->bytes.len);
-    ret->content.metadata = member(json, "metadata", SD_MAP);
     ret->content.rule_set = member(json, "ruleSet", SD_MAP);
+    if (metadata && (rc = sr_metadata_read(metadata, arena, &ret->content.metadata, err)) < 0)
+        return rc;
     rc = sr_refs_read(sd_value_get(json, bs_bytes_text("references")), arena, &ret->content, err);
     if (rc == 0)
         sr_content_seal(&ret->content, arena);

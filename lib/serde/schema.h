@@ -75,11 +75,13 @@ struct sd_schema; /* counted */
 /* A schema that others refer to by name (registry references). */
 struct sd_reference {
     const char *name;
-    const struct sd_schema *schema;
+    const struct sd_schema *schema; /* or NULL: */
+    struct bs_bytes text;           /* its text alone; what that refers to is in the list too */
 };
 
 /* `strict` as for a newly registered schema: names and defaults are checked; else as one already
- * stored. Bounds: 1 MiB of text by default limits, depth 200, 100,000 nodes → BS_ELIMIT.
+ * stored. Bounds: 1 MiB of text, 8 MiB with what is referred to, depth 200, 100,000 nodes →
+ * BS_ELIMIT.
  * BS_ESYNTAX / BS_EINVAL say where (JSON path) and why. */
 int sd_schema_parse(struct bs_bytes text, bool strict, const struct sd_reference *refs,
                     size_t ref_count, struct sd_schema **ret, struct bs_error *err);
@@ -88,6 +90,9 @@ void sd_schema_unref(struct sd_schema *schema); /* accepts NULL */
 const struct sd_node *sd_schema_root(const struct sd_schema *schema);
 /* The text that a registry stores (canonical) and, with `normalize`, the normalized one. */
 void sd_schema_text(const struct sd_schema *schema, bool normalize, struct bs_buf *out);
+/* The canonical text with the referenced types written out where they are met first: needs no
+ * references. BS_ELIMIT: nested too deeply to be written so. */
+int sd_schema_resolved(const struct sd_schema *schema, struct bs_buf *out);
 /* Avro Parsing Canonical Form and its Rabin fingerprint. */
 void sd_schema_pcf(const struct sd_schema *schema, struct bs_buf *out);
 uint64_t sd_fingerprint64(struct bs_bytes pcf);

@@ -11,6 +11,7 @@
 
 enum {
     SD_SCHEMA_TEXT_MAX = 1 << 20,
+    SD_SCHEMA_SOURCES_MAX = 8 << 20,
     SD_SCHEMA_DEPTH_MAX = 200,
     SD_SCHEMA_NODES_MAX = 100000,
     SD_SCHEMA_FIXED_MAX = 2147483639, /* as Java: the largest array */
@@ -75,5 +76,16 @@ int sd_default_encode(const struct sd_node *node, const struct sd_value *json, s
 
 /* schema_text.c: the canonical text of one named type; the named types inside it by name only. */
 void sd_node_text(const struct sd_schema *schema, const struct sd_node *node, struct bs_buf *out);
+
+/* An attribute that is written instead of the one of that name, or is left out (value NULL). */
+struct sd_instead {
+    uint32_t node; /* index */
+    int field;     /* of that record, or -1: of the type itself */
+    const struct sd_value *value;
+};
+
+/* The canonical text with `name` instead; `list` is sorted by node and field. */
+void sd_schema_text_with(const struct sd_schema *schema, const char *name,
+                         const struct sd_instead *list, size_t count, struct bs_buf *out);
 
 #endif

@@ -501,35 +501,47 @@ static int parse_text(struct sd_parser *p, struct bs_bytes text, struct sd_node 
     return rc;
 }
 
+/* One text of a referenced schema, unless it was read already. */
+static int parse_source(struct sd_parser *p, const char *name, struct bs_bytes text)
+{
+    struct sd_schema *s = p->schema;
+    struct sd_node **slot = bs_arena_zalloc(&s->arena, sizeof *slot);
+    size_t total = text.len;
+    int rc;
+    for (size_t k = 0; k < s->source_count; k++) {
+        if (bs_bytes_equal(s->sources[k], text))
+            return 0;
+        total += s->sources[k].len;
+    }
+    if (total > SD_SCHEMA_SOURCES_MAX)
+        return bs_error_set(p->err, BS_ELIMIT, "references take more than %d bytes together",
+                            SD_SCHEMA_SOURCES_MAX);
+    if ((rc = parse_text(p, text, slot)) < 0)
+        return bs_error_wrap(p->err, "reference '%s'", name);
+    s->sources[s->source_count++] = bs_bytes(bs_arena_dup(&s->arena, text.ptr, text.len), text.len);
+    return 0;
+}
+
 /* The texts behind the referenced schemas are read again into this schema, so that all its nodes
  * are its own and every index is unique. */
 static int parse_references(struct sd_parser *p, const struct sd_reference *refs, size_t count)
 {
     struct sd_schema *s = p->schema;
     size_t total = 1;
+    int rc = 0;
     for (size_t i = 0; i < count; i++)
-        total += refs[i].schema->source_count;
+        total += refs[i].schema ? refs[i].schema->source_count : 1;
     s->sources = bs_arena_array(&s->arena, total, sizeof *s->sources);
     p->foreign = true;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && rc == 0; i++) {
         const struct sd_schema *other = refs[i].schema;
-        for (size_t j = 0; j < other->source_count; j++) {
-            struct sd_node **slot = bs_arena_zalloc(&s->arena, sizeof *slot);
-            struct bs_bytes text = other->sources[j];
-            bool known = false;
-            int rc;
-            for (size_t k = 0; k < s->source_count && !known; k++)
-                known = bs_bytes_equal(s->sources[k], text);
-            if (known)
-                continue;
-            if ((rc = parse_text(p, text, slot)) < 0)
-                return bs_error_wrap(p->err, "reference '%s'", refs[i].name);
-            s->sources[s->source_count++] =
-                bs_bytes(bs_arena_dup(&s->arena, text.ptr, text.len), text.len);
-        }
+        if (other == NULL)
+            rc = parse_source(p, refs[i].name, refs[i].text);
+        for (size_t j = 0; other && j < other->source_count && rc == 0; j++)
+            rc = parse_source(p, refs[i].name, other->sources[j]);
     }
     p->foreign = false;
-    return 0;
+    return rc;
 }
 
 int sd_schema_parse(struct bs_bytes text, bool strict, const struct sd_reference *refs,

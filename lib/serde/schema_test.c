@@ -1,5 +1,6 @@
 /* Schema: every case of tests/golden/avro-compat/parsing.json, and the bounds of the parser. */
 #include "lib/serde/golden_test.h"
+#include "lib/serde/schema_tags.h"
 
 static void check_text(const char *name, const char *what, struct bs_buf *got,
                        const struct sd_value *want)
@@ -213,10 +214,110 @@ static void test_references(void **state)
                                      refs, 2, &nested, &err),
                      0);
     assert_string_equal(sd_schema_root(nested)->branches[1]->fields[0].type->name, "x.Money");
+    bs_buf_reset(&out);
+    assert_int_equal(sd_schema_resolved(nested, &out), 0);
+    assert_string_equal(
+        bs_buf_text(&out),
+        "[\"null\",{\"type\":\"record\",\"name\":\"Order\",\"namespace\":\"x\",\"fields\":[{"
+        "\"name\":\"m\",\"type\":{\"type\":\"record\",\"name\":\"Money\",\"fields\":[{\"name\":"
+        "\"cents\",\"type\":\"long\"}]}}]},\"x.Money\"]");
     sd_schema_unref(money);
     sd_schema_unref(order);
     sd_schema_unref(nested);
     bs_buf_deinit(&out);
+}
+
+/* Texts alone, each with what it refers to before or behind it. */
+static void test_reference_texts(void **state)
+{
+    struct sd_reference refs[2] = {
+        {.name = "x.Order",
+         .text = bs_bytes_text("{\"type\":\"record\",\"name\":\"Order\",\"namespace\":\"x\","
+                               "\"fields\":[{\"name\":\"m\",\"type\":\"Money\"}]}")},
+        {.name = "x.Money",
+         .text = bs_bytes_text("{\"type\":\"record\",\"name\":\"x.Money\",\"fields\":[{\"name\":"
+                               "\"cents\",\"type\":\"long\"}]}")}};
+    struct sd_schema *schema;
+    struct bs_error err = {0};
+    (void)state;
+    assert_int_equal(sd_schema_parse(bs_bytes_text("{\"type\":\"array\",\"items\":\"x.Order\"}"),
+                                     true, refs, 2, &schema, &err),
+                     0);
+    assert_string_equal(sd_schema_root(schema)->items->fields[0].type->name, "x.Money");
+    sd_schema_unref(schema);
+    /* a name that nobody defines */
+    assert_int_equal(sd_schema_parse(bs_bytes_text("\"x.Order\""), true, refs, 1, &schema, &err),
+                     BS_EINVAL);
+    assert_non_null(strstr(err.text, "Money"));
+    /* ten texts of nearly a megabyte are too much, the same one ten times is not */
+    for (int same = 0; same < 2; same++) {
+        struct sd_reference many[10] = {0};
+        struct bs_buf texts[10] = {{0}};
+        for (int i = 0; i < 10; i++) {
+            bs_buf_printf(&texts[i], "{\"type\":\"record\",\"name\":\"T%d\",\"doc\":\"",
+                          same ? 0 : i);
+            for (int k = 0; k < 100000; k++)
+                bs_buf_puts(&texts[i], "ten bytes ");
+            bs_buf_puts(&texts[i], "\",\"fields\":[]}");
+            many[i] = (struct sd_reference){.name = "T", .text = bs_buf_bytes(&texts[i])};
+        }
+        assert_int_equal(sd_schema_parse(bs_bytes_text("\"T0\""), true, many, 10, &schema, &err),
+                         same ? 0 : BS_ELIMIT);
+        if (same)
+            sd_schema_unref(schema);
+        for (int i = 0; i < 10; i++)
+            bs_buf_deinit(&texts[i]);
+    }
+}
+
+static const struct sd_value *json(struct bs_arena *arena, const char *text)
+{
+    struct sd_value *value = bs_arena_zalloc(arena, sizeof *value);
+    assert_int_equal(sd_json_read(bs_bytes_text(text), arena, value, NULL), 0);
+    return value;
+}
+
+static void test_tags(void **state)
+{
+    const char *text =
+        "{\"type\":\"record\",\"name\":\"R\",\"namespace\":\"x\",\"fields\":[{\"name\":\"a\","
+        "\"type\":\"string\",\"confluent:tags\":[\"PII\"],\"z\":1},{\"name\":\"in\",\"type\":["
+        "\"null\",{\"type\":\"record\",\"name\":\"In\",\"fields\":[{\"name\":\"b\",\"type\":"
+        "\"double\",\"default\":1e3}],\"aliases\":[\"Old\"]}]}]}";
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct bs_buf out = BS_BUF_INIT;
+    struct bs_error err = {0};
+    struct sd_schema *schema;
+    struct sd_tagged *tagged;
+    size_t count;
+    struct sd_retag changes[4] = {
+        {.path = "x.R.a", .field = true, .remove = json(&arena, "[\"PII\"]")},
+        {.path = ".In", .add = json(&arena, "[\"A\",\"B\"]")},
+        {.path = "x.In", .add = json(&arena, "[\"B\",\"C\"]"), .remove = json(&arena, "[\"A\"]")},
+        {.path = "In.b", .field = true, .add = json(&arena, "[\"D\"]")},
+    };
+    (void)state;
+    assert_int_equal(parse(text, true, &schema, &err), 0);
+    sd_schema_tags(schema, &arena, &tagged, &count);
+    assert_int_equal(count, 1);
+    assert_string_equal(tagged[0].path, "x.R.a");
+    assert_true(tagged[0].field);
+    assert_int_equal(tagged[0].tags->array.count, 1);
+    assert_int_equal(sd_schema_retag(schema, changes, 4, false, &out, &err), 0);
+    assert_string_equal(
+        bs_buf_text(&out),
+        "{\"type\":\"record\",\"name\":\"R\",\"namespace\":\"x\",\"fields\":[{\"name\":\"a\","
+        "\"type\":\"string\",\"z\":1},{\"name\":\"in\",\"type\":[\"null\",{\"type\":\"record\","
+        "\"name\":\"In\",\"fields\":[{\"name\":\"b\",\"type\":\"double\",\"default\":1000.0,"
+        "\"confluent:tags\":[\"D\"]}],\"confluent:tags\":[\"B\",\"C\"],\"aliases\":[\"Old\"]}]}]}");
+    changes[0].path = "x.R.none";
+    bs_buf_reset(&out);
+    assert_int_equal(sd_schema_retag(schema, changes, 1, false, &out, &err), BS_ENOTFOUND);
+    assert_string_equal(err.text, "No matching path 'x.R.none' found in the schema");
+    assert_int_equal(sd_schema_retag(schema, changes, 1, true, &out, &err), 0);
+    sd_schema_unref(schema);
+    bs_buf_deinit(&out);
+    bs_arena_deinit(&arena);
 }
 
 int main(void)
@@ -227,6 +328,8 @@ int main(void)
         cmocka_unit_test(test_messages_name_the_place),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_references),
+        cmocka_unit_test(test_reference_texts),
+        cmocka_unit_test(test_tags),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

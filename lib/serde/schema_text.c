@@ -25,6 +25,10 @@ struct printer {
     struct bs_buf *out;
     bool normalize;
     uint8_t *seen; /* by name_id */
+    bool *cut;     /* set when it is nested too deeply */
+    const char *instead_name;
+    const struct sd_instead *instead;
+    size_t instead_count;
 };
 
 static void put(const struct printer *p, const char *text)
@@ -170,6 +174,42 @@ static void put_attributes(const struct printer *p, const struct sd_field *attri
         if (!listed_first(list[i], lead))
             put_attribute(p, list[i]);
     bs_free(list);
+}
+
+static int instead_compare(const void *a, const void *b)
+{
+    const struct sd_instead *x = a, *y = b;
+    return x->node != y->node ? (x->node > y->node) - (x->node < y->node)
+                              : (x->field > y->field) - (x->field < y->field);
+}
+
+/* Attributes of a type (field -1) or a field, one of them perhaps replaced. */
+static void put_own_attributes(const struct printer *p, const struct sd_node_more *node, int field)
+{
+    const struct sd_field *attributes = field < 0 ? node->attributes : node->more[field].attributes;
+    size_t count = field < 0 ? node->attribute_count : node->more[field].attribute_count;
+    struct sd_instead key = {.node = node->node.index, .field = field};
+    const struct sd_instead *instead =
+        p->instead_count ? bsearch(&key, p->instead, p->instead_count, sizeof key, instead_compare)
+                         : NULL;
+    bool there = false;
+    if (instead == NULL) {
+        put_attributes(p, attributes, count, field < 0 && node->logical_listed);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct sd_field attribute = attributes[i];
+        if (bs_bytes_is(attribute.name, p->instead_name)) {
+            there = true;
+            if (instead->value == NULL)
+                continue;
+            attribute.value = *instead->value;
+        }
+        put_attribute(p, &attribute);
+    }
+    if (!there && instead->value)
+        put_attribute(p, &(struct sd_field){.name = bs_bytes_text(p->instead_name),
+                                            .value = *instead->value});
 }
 
 static bool is_type_name(const char *base)
@@ -341,7 +381,7 @@ static void put_fields(const struct printer *p, const struct sd_node_more *recor
         if (more->order != SD_ORDER_ASCENDING)
             bs_buf_printf(p->out, ",\"order\":\"%s\"", orders[more->order]);
         put_aliases(p, field->aliases, field->alias_count, NULL);
-        put_attributes(p, more->attributes, more->attribute_count, false);
+        put_own_attributes(p, record, (int)i);
         put(p, "}");
     }
     put(p, "]");
@@ -385,7 +425,7 @@ static void put_named(const struct printer *p, const struct sd_node_more *node, 
         put_symbols(p, node);
     else
         bs_buf_printf(p->out, ",\"size\":%zu", node->node.size);
-    put_attributes(p, node->attributes, node->attribute_count, node->logical_listed);
+    put_own_attributes(p, node, -1);
     put_aliases(p, node->node.aliases, node->node.alias_count, node->space);
     put(p, "}");
 }
@@ -394,8 +434,11 @@ static void put_node(const struct printer *p, const struct sd_node *node, const 
                      unsigned depth)
 {
     const struct sd_node_more *more = sd_more(node);
-    if (depth > PRINT_DEPTH_MAX)
+    if (depth > PRINT_DEPTH_MAX) {
+        if (p->cut)
+            *p->cut = true;
         return;
+    }
     switch (node->kind) {
     case SD_AVRO_RECORD:
     case SD_AVRO_ENUM:
@@ -443,6 +486,27 @@ static uint8_t *names_seen(const struct sd_schema *schema, bool foreign)
 void sd_schema_text(const struct sd_schema *schema, bool normalize, struct bs_buf *out)
 {
     struct printer p = {.out = out, .normalize = normalize, .seen = names_seen(schema, true)};
+    put_node(&p, schema->root, "", 0);
+    bs_free(p.seen);
+}
+
+int sd_schema_resolved(const struct sd_schema *schema, struct bs_buf *out)
+{
+    bool cut = false;
+    struct printer p = {.out = out, .seen = names_seen(schema, false), .cut = &cut};
+    put_node(&p, schema->root, "", 0);
+    bs_free(p.seen);
+    return cut ? BS_ELIMIT : 0;
+}
+
+void sd_schema_text_with(const struct sd_schema *schema, const char *name,
+                         const struct sd_instead *list, size_t count, struct bs_buf *out)
+{
+    struct printer p = {.out = out,
+                        .seen = names_seen(schema, true),
+                        .instead_name = name,
+                        .instead = list,
+                        .instead_count = count};
     put_node(&p, schema->root, "", 0);
     bs_free(p.seen);
 }

@@ -1,0 +1,22 @@
+/* Merge: where metadata and rules of a new version come from: the request, else the version before;
+ * under them the defaults of the settings in scope, over them their overrides. Pure. */
+#ifndef WEIR_SR_MERGE_H
+#define WEIR_SR_MERGE_H
+
+#include "schema-registry/content.h"
+
+/* As a config has them; each may be NULL. */
+struct sr_presets {
+    const struct sd_value *default_metadata, *override_metadata;
+    const struct sd_value *default_rules, *override_rules;
+};
+
+bool sr_presets_any(const struct sr_presets *presets);
+/* Fills content->metadata and content->rule_set, which are the request's (NULL: not given, {}: none
+ * wanted). `previous` may be NULL; its "confluent:version" is not taken. `number`, the new
+ * version's, is recorded as that property when the request is `numbered` or its metadata has the
+ * property. */
+void sr_merge(struct sr_content *content, const struct sr_content *previous,
+              const struct sr_presets *presets, bool numbered, int number, struct bs_arena *arena);
+
+#endif
