@@ -60,7 +60,7 @@ struct sr_gate {
     pthread_mutex_t progress; /* guards what follows */
     struct waiter *waiters;
     int64_t applied_offset;
-    bool replayed, ready;
+    bool ready;
     char step[512], listen[300];
     struct bs_error failure;
 };
@@ -106,10 +106,6 @@ static void on_record(void *ctx, int64_t offset, int64_t timestamp_ms, struct bs
 
 static void on_end(void *ctx, int64_t next_offset)
 {
-    struct sr_gate *gate = ctx;
-    pthread_mutex_lock(&gate->progress);
-    gate->replayed = true;
-    pthread_mutex_unlock(&gate->progress);
     set_applied(ctx, next_offset - 1);
 }
 
@@ -228,18 +224,18 @@ const struct sr_settings *sr_gate_settings(const struct sr_gate *gate)
     return &gate->settings;
 }
 
-static bool is(struct sr_gate *gate, const bool *what)
+static bool is_ready(struct sr_gate *gate)
 {
-    bool yes;
+    bool ready;
     pthread_mutex_lock(&gate->progress);
-    yes = *what;
+    ready = gate->ready;
     pthread_mutex_unlock(&gate->progress);
-    return yes;
+    return ready;
 }
 
 const struct sr_store *sr_gate_read(struct sr_gate *gate)
 {
-    bool ready = is(gate, &gate->replayed);
+    bool ready = is_ready(gate);
     pthread_rwlock_rdlock(&gate->state);
     return ready ? gate->store : NULL;
 }
@@ -311,7 +307,7 @@ int sr_gate_enter(struct sr_gate *gate, struct sr_writer *writer, struct bs_erro
     struct sr_writer **end;
     bool wait;
     int rc = 0;
-    if (!is(gate, &gate->ready))
+    if (!is_ready(gate))
         return bs_error_set(err, BS_ESTATE, "the registry is starting");
     writer->id = 0;
     writer->next = NULL;
