@@ -60,7 +60,7 @@ struct sr_gate {
     pthread_mutex_t progress; /* guards what follows */
     struct waiter *waiters;
     int64_t applied_offset;
-    bool ready;
+    bool replayed, ready;
     char step[512], listen[300];
     struct bs_error failure;
 };
@@ -106,6 +106,10 @@ static void on_record(void *ctx, int64_t offset, int64_t timestamp_ms, struct bs
 
 static void on_end(void *ctx, int64_t next_offset)
 {
+    struct sr_gate *gate = ctx;
+    pthread_mutex_lock(&gate->progress);
+    gate->replayed = true;
+    pthread_mutex_unlock(&gate->progress);
     set_applied(ctx, next_offset - 1);
 }
 
@@ -224,18 +228,18 @@ const struct sr_settings *sr_gate_settings(const struct sr_gate *gate)
     return &gate->settings;
 }
 
-static bool is_ready(struct sr_gate *gate)
+static bool is(struct sr_gate *gate, const bool *what)
 {
-    bool ready;
+    bool yes;
     pthread_mutex_lock(&gate->progress);
-    ready = gate->ready;
+    yes = *what;
     pthread_mutex_unlock(&gate->progress);
-    return ready;
+    return yes;
 }
 
 const struct sr_store *sr_gate_read(struct sr_gate *gate)
 {
-    bool ready = is_ready(gate);
+    bool ready = is(gate, &gate->replayed);
     pthread_rwlock_rdlock(&gate->state);
     return ready ? gate->store : NULL;
 }
@@ -307,7 +311,7 @@ int sr_gate_enter(struct sr_gate *gate, struct sr_writer *writer, struct bs_erro
     struct sr_writer **end;
     bool wait;
     int rc = 0;
-    if (!is_ready(gate))
+    if (!is(gate, &gate->ready))
         return bs_error_set(err, BS_ESTATE, "the registry is starting");
     writer->id = 0;
     writer->next = NULL;

@@ -36,6 +36,7 @@ struct sr_journal {
     int64_t deadline_ms;
     char step[256];
     bool failed, at_end, caught_up;
+    int64_t end; /* of the topic when reading began */
 };
 
 struct delivery {
@@ -203,12 +204,16 @@ static void prepare(struct sr_journal *j)
  * the leader. */
 static int assign(struct sr_journal *j)
 {
+    int64_t first;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     const struct rd_kafka_metadata *metadata = NULL;
     rd_kafka_topic_t *topic = rd_kafka_topic_new(j->consumer, j->options.topic, NULL);
     rd_kafka_resp_err_t code;
     if (rd_kafka_metadata(j->consumer, 0, topic, &metadata, 2000) == RD_KAFKA_RESP_ERR_NO_ERROR)
         rd_kafka_metadata_destroy(metadata);
+    /* Where the end is: the broker tells it by itself only when nothing has come for a while. */
+    if (rd_kafka_query_watermark_offsets(j->consumer, j->options.topic, 0, &first, &j->end, 2000))
+        j->end = INT64_MAX;
     rd_kafka_topic_partition_list_add(list, j->options.topic, 0)->offset = 0;
     code = rd_kafka_assign(j->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
@@ -236,14 +241,19 @@ static void try_first_write(struct sr_journal *j)
     bs_buf_deinit(&value);
 }
 
+static void reach_end(struct sr_journal *j, int64_t next_offset)
+{
+    if (!j->at_end)
+        bs_log(&replayed, "topic %s is read up to offset %lld", j->options.topic,
+               (long long)next_offset);
+    j->at_end = true;
+    j->options.on_end(j->options.ctx, next_offset);
+}
+
 static void take_message(struct sr_journal *j, const rd_kafka_message_t *message)
 {
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        if (!j->at_end)
-            bs_log(&replayed, "topic %s is read up to offset %lld", j->options.topic,
-                   (long long)message->offset);
-        j->at_end = true;
-        j->options.on_end(j->options.ctx, message->offset);
+        reach_end(j, message->offset);
     } else if (message->err) {
         bs_log(&broker_error, "reading %s: %s", j->options.topic, rd_kafka_message_errstr(message));
     } else {
@@ -251,6 +261,8 @@ static void take_message(struct sr_journal *j, const rd_kafka_message_t *message
         j->options.on_record(j->options.ctx, message->offset, timestamp_ms,
                              bs_bytes(message->key, message->key_len),
                              bs_bytes(message->payload, message->len));
+        if (!j->at_end && message->offset + 1 >= j->end)
+            reach_end(j, message->offset + 1);
     }
 }
 
@@ -265,6 +277,8 @@ static void *read_topic(void *arg)
     }
     if (!stopped(j))
         say_step(j, "reading the topic to its end");
+    if (!stopped(j) && j->end == 0)
+        reach_end(j, 0);
     while (!stopped(j)) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(j->consumer, POLL_MS);
         if (message) {

@@ -21,9 +21,10 @@ struct sr_journal_options {
     /* One record, in order; value.ptr NULL: a tombstone. */
     void (*on_record)(void *ctx, int64_t offset, int64_t timestamp_ms, struct bs_bytes key,
                       struct bs_bytes value);
-    /* Everything before `next_offset` has been read, also where compaction left no record. */
+    /* Everything before `next_offset` has been read, also where compaction left no record; the
+     * first time, everything there was at start. */
     void (*on_end)(void *ctx, int64_t next_offset);
-    /* What start-up is waiting for; NULL: everything there was has been read (every time). */
+    /* What start-up is waiting for; NULL: the first record is written. */
     void (*on_step)(void *ctx, const char *step);
     void (*on_failed)(void *ctx, const struct bs_error *err); /* init_ms are over, or fatal */
     /* The record that is written after the first replay: only a topic that takes writes is ready.
