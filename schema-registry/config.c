@@ -74,6 +74,14 @@ static const struct bs_option rows[] = {
      .min = 1,
      .max = 100000,
      .doc = "Connections at a time; further ones wait until one ends."},
+    {.name = "http.slow.client.ms",
+     .type = BS_OPT_DURATION,
+     .def = "30000",
+     .min = 100,
+     .max = 3600000,
+     .doc =
+         "Longest time for a request's header, its body, or taking the answer, and 1 ms more for "
+         "every 64 bytes; then the connection is cut."},
     {.name = "authentication.method",
      .type = BS_OPT_ENUM,
      .def = "NONE",
@@ -148,6 +156,7 @@ int sr_settings_read(const struct bs_config *config, struct sr_settings *ret, st
     ret->level = sr_level_parse(bs_config_text(config, "schema.compatibility.level"));
     ret->replication = (int)bs_config_int(config, "kafkastore.topic.replication.factor");
     ret->connections = (int)bs_config_int(config, "http.connections.max");
+    ret->slow_ms = (unsigned)bs_config_int(config, "http.slow.client.ms");
     ret->threads = (int)bs_config_int(config, "http.threads");
     ret->timeout_ms = bs_config_int(config, "kafkastore.timeout.ms");
     ret->init_ms = bs_config_int(config, "kafkastore.init.timeout.ms");

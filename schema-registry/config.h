@@ -16,6 +16,7 @@ struct sr_settings {
     int64_t body_max;
     const char *users, *realm, *open_paths; /* users NULL: nobody has to sign in */
     int connections;
+    unsigned slow_ms;
 };
 
 int sr_settings_read(const struct bs_config *config, struct sr_settings *ret, struct bs_error *err);

@@ -4,6 +4,7 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "schema-registry/access.h"
+#include "schema-registry/media.h"
 #include "schema-registry/route.h"
 
 #include <stdio.h>
@@ -109,10 +110,12 @@ static int open_http(struct sr_service *service, const struct sr_settings *setti
                                  .ctx = service,
                                  .threads = (unsigned)settings->threads,
                                  .connections_max = (unsigned)settings->connections,
+                                 .step_ms = settings->slow_ms,
                                  .blocking_threads =
                                      WRITERS + (service->auth ? SR_SIGN_INS_MAX : 0),
                                  .error_body = error_body,
-                                 .content_type = "application/vnd.schemaregistry.v1+json"};
+                                 .content_type = SR_TYPE_V1,
+                                 .echo = "X-Request-ID"};
     char host[256], listen[300];
     int port, rc;
     options.routes = service->routes;

@@ -4,14 +4,11 @@
 #include "lib/base/mem.h"
 #include "lib/serde/json.h"
 #include "schema-registry/access.h"
+#include "schema-registry/media.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-
-#define TYPE_V1   "application/vnd.schemaregistry.v1+json"
-#define TYPE_ANY  "application/vnd.schemaregistry+json"
-#define TYPE_JSON "application/json"
 
 void sr_put_text(struct bs_buf *out, const char *text)
 {
@@ -37,43 +34,15 @@ void sr_fail_mode(struct sr_call *call, const char *what)
             (const char *)name.context.ptr, what);
 }
 
-/* ---- content types ---- */
-
-/* Does a list of media types name the type, or a pattern for it. */
-static bool accepts(const char *list, const char *type)
-{
-    size_t want = strlen(type);
-    while (*list) {
-        size_t len;
-        list += strspn(list, ", \t");
-        len = strcspn(list, ",; \t");
-        if ((len == want && strncasecmp(list, type, len) == 0) ||
-            (len == 3 && strncmp(list, "*/*", 3) == 0) ||
-            (len == 13 && strncasecmp(list, "application/*", 13) == 0))
-            return true;
-        list += strcspn(list, ",");
-    }
-    return false;
-}
-
 static bool negotiate(struct sr_call *call)
 {
-    static const char *const types[] = {TYPE_V1, TYPE_ANY, TYPE_JSON};
-    const char *accept = ht_header(call->request, "Accept");
-    const char *sent = ht_header(call->request, "Content-Type");
-    call->response->content_type = TYPE_V1;
-    if (accept && *accept) {
-        size_t i = 0;
-        while (i < 3 && !accepts(accept, types[i]))
-            i++;
-        if (i == 3) {
-            sr_fail(call, 406, "HTTP 406 Not Acceptable");
-            return false;
-        }
-        call->response->content_type = types[i];
+    const char *type = sr_media_json(ht_header_list(call->request, "Accept"));
+    call->response->content_type = type ? type : SR_TYPE_V1;
+    if (type == NULL) {
+        sr_fail(call, 406, "HTTP 406 Not Acceptable");
+        return false;
     }
-    if (call->request->body.len && sent && !accepts(sent, "application/octet-stream") &&
-        !accepts(sent, TYPE_V1) && !accepts(sent, TYPE_ANY) && !accepts(sent, TYPE_JSON)) {
+    if (call->request->body.len && !sr_media_is_json(ht_header(call->request, "Content-Type"))) {
         sr_fail(call, 415, "HTTP 415 Unsupported Media Type");
         return false;
     }

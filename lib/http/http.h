@@ -54,9 +54,11 @@ struct ht_options {
     void *ctx;
     unsigned threads;         /* 0: 2 */
     unsigned connections_max; /* 0: 1,024 */
+    unsigned step_ms;         /* longest time for a header, a body, taking the answer; 0: 30,000 */
     /* Body of an error the server itself makes (404, 405, 413, …); NULL:
      * {"error_code":…,"message":…}. */
     void (*error_body)(int status, const char *message, struct bs_buf *out);
+    const char *echo; /* a field of requests that every answer repeats: "X-Request-ID"; or NULL */
     const char *content_type;  /* default of responses; NULL: application/json */
     unsigned blocking_threads; /* for handlers that wait; 0: 1, so that they come one by one */
     unsigned blocking_max;     /* requests waiting for these threads; more get 503. 0: 1,024 */
@@ -72,6 +74,8 @@ const char *ht_query(const struct ht_request *request,
 /* The i-th (from 0) of a parameter that repeats; NULL behind the last. */
 const char *ht_query_at(const struct ht_request *request, const char *name, unsigned i);
 const char *ht_header(const struct ht_request *request, const char *name);
+/* All fields of that name as one list, "a, b" (RFC 9110, 5.3); NULL: absent. */
+const char *ht_header_list(const struct ht_request *request, const char *name);
 /* One more header of the answer, HT_FIELDS_MAX at most. */
 void ht_response_field(struct ht_response *response, const char *name, const char *value);
 /* {"error_code":code,"message":text} with status; returns 0 so a handler can `return ht_error(…)`.

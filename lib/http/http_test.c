@@ -4,12 +4,15 @@
 
 #include "lib/base/mem.h"
 
+#include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <curl/curl.h>
@@ -70,6 +73,15 @@ static int slow(void *ctx, struct ht_request *request, struct ht_response *respo
     return 0;
 }
 
+static int listed(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    const char *list = ht_header_list(request, "X-List");
+    (void)ctx;
+    ht_response_field(response, "X-Route", request->route->doc);
+    bs_buf_puts(&response->body, list ? list : "none");
+    return 0;
+}
+
 static const struct ht_route routes[] = {
     {"GET", "/", 0, echo, "the root"},
     {"GET", "/things/{name}", 0, echo, "one thing"},
@@ -79,6 +91,7 @@ static const struct ht_route routes[] = {
     {"GET", "/broken", 0, broken, "breaks"},
     {"DELETE", "/things/{name}", 0, nothing, "deletes"},
     {"POST", "/slow/{name}", 1000, slow, "waits"},
+    {"GET", "/listed", 0, listed, "joins", 7},
 };
 
 struct answer {
@@ -275,12 +288,151 @@ static void test_blocking(void **state)
     ht_server_close(server);
 }
 
+/* ---- requests byte by byte ---- */
+
+static int connect_to(int port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+static void send_text(int fd, const char *text)
+{
+    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* Reads until the text is there; false: the end came first. */
+static bool reads(int fd, struct bs_buf *got, const char *text)
+{
+    while (strstr(bs_buf_text(got), text) == NULL) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        ssize_t len;
+        if (poll(&ready, 1, 20000) != 1)
+            fail_msg("neither \"%s\" nor the end, but \"%s\"", text, bs_buf_text(got));
+        len = recv(fd, bs_buf_reserve(got, 4096), 4096, 0);
+        if (len <= 0)
+            return false;
+        got->len += (size_t)len;
+    }
+    return true;
+}
+
+static void expect_raw(int port, const char *request, const char *const *wanted)
+{
+    struct bs_buf got = BS_BUF_INIT;
+    int fd = connect_to(port);
+    send_text(fd, request);
+    for (; *wanted; wanted++)
+        if (!reads(fd, &got, *wanted))
+            fail_msg("%s\n gives %s\n without %s", request, bs_buf_text(&got), *wanted);
+    close(fd);
+    bs_buf_deinit(&got);
+}
+
+#define HOST "Host: x\r\n"
+
+static void test_fields(void **state)
+{
+    struct ht_options options = {.listen = "127.0.0.1:0",
+                                 .routes = routes,
+                                 .route_count = sizeof routes / sizeof *routes,
+                                 .echo = "X-Request-ID"};
+    struct ht_server *server;
+    struct bs_error err;
+    int port;
+    (void)state;
+    assert_int_equal(ht_server_open(&options, &server, &err), 0);
+    port = ht_server_port(server);
+    expect_raw(port, "GET /listed HTTP/1.1\r\n" HOST "\r\n",
+               (const char *[]){"200 OK", "X-Route: joins", "none", NULL});
+    expect_raw(port, "GET /listed HTTP/1.1\r\n" HOST "X-List: a\r\nx-list: b, c\r\n\r\n",
+               (const char *[]){"a, b, c", NULL});
+    expect_raw(port, "GET /listed HTTP/1.1\r\n" HOST "x-request-id: 7 z\r\n\r\n",
+               (const char *[]){"X-Request-ID: 7 z\r\n", NULL});
+    expect_raw(port, "GET /nowhere HTTP/1.1\r\n" HOST "X-Request-ID: 8\r\n\r\n",
+               (const char *[]){"404", "X-Request-ID: 8\r\n", NULL});
+    ht_server_close(server);
+}
+
+static void test_expect_continue(void **state)
+{
+    struct ht_server *server = open_server();
+    struct bs_buf got = BS_BUF_INIT;
+    int fd = connect_to(ht_server_port(server));
+    (void)state;
+    send_text(fd, "POST /things/1/parts/2 HTTP/1.1\r\n" HOST
+                  "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+    assert_true(reads(fd, &got, "HTTP/1.1 100 Continue"));
+    send_text(fd, "hello");
+    assert_true(reads(fd, &got, "body=hello"));
+    close(fd);
+    bs_buf_reset(&got);
+    fd = connect_to(ht_server_port(server)); /* too large: told before the body is sent */
+    send_text(fd, "PUT /things/1 HTTP/1.1\r\n" HOST
+                  "Content-Length: 100000\r\nExpect: 100-continue\r\n\r\n");
+    assert_true(reads(fd, &got, "413"));
+    assert_null(strstr(bs_buf_text(&got), "100 Continue"));
+    close(fd);
+    bs_buf_deinit(&got);
+    ht_server_close(server);
+}
+
+/* Sends a byte now and then until the server cuts the connection. */
+static void trickle(int fd)
+{
+    for (int i = 0; send(fd, "x", 1, MSG_NOSIGNAL) == 1; i++) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN | POLLRDHUP};
+        if (i == 1000)
+            fail_msg("it may go on for ever");
+        if (poll(&ready, 1, 10) == 1 && ready.revents & (POLLRDHUP | POLLHUP | POLLERR))
+            return;
+    }
+}
+
+/* Slow ones are cut while sending the header or the body, and who waited for their place comes; one
+ * that the server itself lets wait is not. */
+static void test_slow_clients(void **state)
+{
+    static const char *const begun[] = {"", "GET /things/", "GET / HTTP/1.1\r\nHo",
+                                        "PUT /things/1 HTTP/1.1\r\n" HOST
+                                        "Content-Length: 1000\r\n\r\n"};
+    struct ht_options options = {.listen = "127.0.0.1:0",
+                                 .routes = routes,
+                                 .route_count = sizeof routes / sizeof *routes,
+                                 .threads = 1,
+                                 .connections_max = 4,
+                                 .step_ms = 10};
+    struct ht_server *server;
+    struct bs_error err;
+    int port, fds[4];
+    (void)state;
+    assert_int_equal(ht_server_open(&options, &server, &err), 0);
+    port = ht_server_port(server);
+    for (size_t i = 0; i < 4; i++) {
+        fds[i] = connect_to(port);
+        if (*begun[i])
+            send_text(fds[i], begun[i]);
+    }
+    expect(port, "GET", "/refused/x", NULL, 422,
+           "{\"error_code\":42201,\"message\":\"bad \\\"x\\\"\"}");
+    for (size_t i = 0; i < 4; i++) {
+        trickle(fds[i]);
+        close(fds[i]);
+    }
+    ask_slow(&port);
+    ht_server_close(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routes),     cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_body_limit), cmocka_unit_test(test_listen),
-        cmocka_unit_test(test_blocking),
+        cmocka_unit_test(test_routes),          cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_body_limit),      cmocka_unit_test(test_listen),
+        cmocka_unit_test(test_blocking),        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_expect_continue), cmocka_unit_test(test_slow_clients),
     };
     int rc;
     curl_global_init(CURL_GLOBAL_DEFAULT);

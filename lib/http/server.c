@@ -8,6 +8,7 @@
  * A request that has to wait is handed over whole: its connection is suspended, the request goes
  * through a mailbox to a blocking thread, is answered there into `response`, and the connection is
  * resumed; libmicrohttpd then calls once more and the response is sent. */
+#include "lib/http/connections.h"
 #include "lib/http/http.h"
 #include "lib/http/listen.h"
 #include "lib/http/route.h"
@@ -20,13 +21,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum {
     THREADS = 2,
     CONNECTIONS = 1024,
     IDLE_SECONDS = 120,
+    STEP_MS = 30000,
     BODY_FIRST = 64 * 1024,
+    ECHO_MAX = 1024, /* bytes of a field that is repeated */
     BLOCKING_THREADS = 1,
     BLOCKING_MAX = 1024,
 };
@@ -34,6 +38,7 @@ enum {
 struct ht_server {
     struct ht_options options;
     struct MHD_Daemon *daemon;
+    struct ht_connections *connections;
     int fd, port;
     struct io_mailbox *waiting; /* exchanges for the blocking threads */
     pthread_t *threads;
@@ -42,6 +47,7 @@ struct ht_server {
 
 struct exchange {
     struct bs_arena arena;
+    struct ht_connection *connection;
     struct ht_request request;
     const struct ht_route *route;
     const char *allow;
@@ -77,15 +83,33 @@ static void exchange_free(struct exchange *x)
     bs_free(x);
 }
 
+/* The next request's header may begin as late as an idle connection is kept, and then take its
+ * time: one that sends a byte now and then is never idle. */
 static void request_completed(void *ctx, struct MHD_Connection *connection, void **state,
                               enum MHD_RequestTerminationCode why)
 {
-    (void)ctx;
+    const struct ht_server *server = ctx;
+    struct exchange *x = *state;
     (void)connection;
-    (void)why;
-    if (*state)
-        exchange_free(*state);
+    if (x && why == MHD_REQUEST_TERMINATED_COMPLETED_OK)
+        ht_connection_step(server->connections, x->connection, 0, IDLE_SECONDS * 1000);
+    if (x)
+        exchange_free(x);
     *state = NULL;
+}
+
+static void connection_changed(void *ctx, struct MHD_Connection *connection, void **noted,
+                               enum MHD_ConnectionNotificationCode what)
+{
+    const struct ht_server *server = ctx;
+    const union MHD_ConnectionInfo *info;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        ht_connection_free(server->connections, *noted);
+        *noted = NULL;
+        return;
+    }
+    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *noted = ht_connection_new(server->connections, info->connect_fd);
 }
 
 /* Parameters are decoded after the path was split: libmicrohttpd must not do it before. */
@@ -101,6 +125,16 @@ static void body_free(void *body)
     bs_free(body);
 }
 
+static void echo_field(const struct ht_server *server, struct MHD_Connection *connection,
+                       struct MHD_Response *mhd)
+{
+    const char *name = server->options.echo, *value = NULL;
+    if (name)
+        value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+    if (value && strlen(value) <= ECHO_MAX)
+        MHD_add_response_header(mhd, name, value);
+}
+
 static enum MHD_Result send_response(const struct ht_server *server, struct exchange *x,
                                      struct MHD_Connection *connection,
                                      struct ht_response *response)
@@ -114,6 +148,7 @@ static enum MHD_Result send_response(const struct ht_server *server, struct exch
                                                       : "application/json";
     mhd = len ? MHD_create_response_from_buffer_with_free_callback(len, body, body_free)
               : MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
+    ht_connection_step(server->connections, x->connection, len, 0);
     if (mhd == NULL || len == 0)
         bs_free(body);
     if (mhd == NULL)
@@ -122,6 +157,7 @@ static enum MHD_Result send_response(const struct ht_server *server, struct exch
         MHD_add_response_header(mhd, MHD_HTTP_HEADER_CONTENT_TYPE, type);
     for (unsigned i = 0; i < response->field_count; i++)
         MHD_add_response_header(mhd, response->fields[i].name, response->fields[i].value);
+    echo_field(server, connection, mhd);
     if (x->refused == 405 && x->allow)
         MHD_add_response_header(mhd, MHD_HTTP_HEADER_ALLOW, x->allow);
     result =
@@ -154,6 +190,9 @@ static struct exchange *exchange_new(const struct ht_server *server,
 {
     struct exchange *x = bs_new(struct exchange);
     bs_arena_init(&x->arena);
+    x->connection =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    ht_connection_step(server->connections, x->connection, 0, 0);
     x->request.method = bs_arena_strndup(&x->arena, method, strlen(method));
     x->request.path = bs_arena_strndup(&x->arena, url, strlen(url));
     x->request.arena = &x->arena;
@@ -178,6 +217,7 @@ static struct exchange *exchange_new(const struct ht_server *server,
 static void take_body(struct exchange *x, const char *data, size_t len)
 {
     size_t max = x->route ? x->route->body_max : 0;
+    ht_connection_grant(x->connection, len);
     if (x->refused)
         return; /* read and dropped, so that the client gets to read the answer */
     if (len > max || x->body.len > max - len) {
@@ -212,6 +252,7 @@ static enum MHD_Result answer(const struct ht_server *server, struct exchange *x
 {
     if (!x->refused && !x->answered && !run_handler(server, x)) {
         x->request.may_block = true;
+        ht_connection_rest(x->connection);
         MHD_suspend_connection(connection); /* before another thread may resume it */
         if (io_mailbox_put(server->waiting, x, 0) == 0)
             return MHD_YES;
@@ -263,6 +304,8 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection, cons
 
 static void stop_blocking(struct ht_server *server)
 {
+    if (server->waiting == NULL)
+        return;
     io_mailbox_close(server->waiting); /* what is in it is still answered */
     for (unsigned i = 0; i < server->thread_count; i++)
         pthread_join(server->threads[i], NULL);
@@ -284,6 +327,27 @@ static int start_blocking(struct ht_server *server, struct bs_error *err)
     return 0;
 }
 
+/* What is open of a server that has no requests, or never had any. */
+static void server_free(struct ht_server *server)
+{
+    io_mailbox_free(server->waiting);
+    ht_connections_close(server->connections);
+    bs_free(server);
+}
+
+static struct MHD_Daemon *start_daemon(struct ht_server *server, int fd, unsigned threads)
+{
+    const struct ht_options *options = &server->options;
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, server,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, threads,
+        MHD_OPTION_CONNECTION_LIMIT,
+        options->connections_max ? options->connections_max : (unsigned)CONNECTIONS,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED,
+        request_completed, server, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, server,
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL, MHD_OPTION_END);
+}
+
 int ht_server_open(const struct ht_options *options, struct ht_server **ret, struct bs_error *err)
 {
     struct ht_server *server = bs_new(struct ht_server);
@@ -294,28 +358,18 @@ int ht_server_open(const struct ht_options *options, struct ht_server **ret, str
         bs_free(server);
         return rc;
     }
-    if ((rc = start_blocking(server, err)) < 0) {
-        stop_blocking(server);
-        io_mailbox_free(server->waiting);
-        close(fd);
-        bs_free(server);
-        return rc;
+    rc = ht_connections_open(options->step_ms ? options->step_ms : STEP_MS, &server->connections,
+                             err);
+    if (rc == 0 && (rc = start_blocking(server, err)) == 0) {
+        server->daemon = start_daemon(server, fd, threads);
+        if (server->daemon == NULL)
+            rc = bs_error_set(err, BS_EIO, "cannot start the HTTP server on %s (%u threads)",
+                              options->listen, threads);
     }
-    server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, server,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, threads,
-        MHD_OPTION_CONNECTION_LIMIT,
-        options->connections_max ? options->connections_max : (unsigned)CONNECTIONS,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED,
-        request_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL,
-        MHD_OPTION_END);
-    if (server->daemon == NULL) {
-        rc = bs_error_set(err, BS_EIO, "cannot start the HTTP server on %s (%u threads)",
-                          options->listen, threads);
+    if (rc < 0) {
         stop_blocking(server);
-        io_mailbox_free(server->waiting);
+        server_free(server);
         close(fd);
-        bs_free(server);
         return rc;
     }
     server->fd = fd;
@@ -336,8 +390,7 @@ void ht_server_close(struct ht_server *server)
     close(server->fd);
     stop_blocking(server);
     MHD_stop_daemon(server->daemon);
-    io_mailbox_free(server->waiting);
-    bs_free(server);
+    server_free(server);
 }
 
 const char *ht_query(const struct ht_request *request, const char *name)
@@ -376,4 +429,35 @@ const char *ht_query_at(const struct ht_request *request, const char *name, unsi
 const char *ht_header(const struct ht_request *request, const char *name)
 {
     return MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, name);
+}
+
+struct joined {
+    const char *name, *only;
+    struct bs_buf list; /* from the second on */
+};
+
+static enum MHD_Result join_field(void *ctx, enum MHD_ValueKind kind, const char *name,
+                                  const char *value)
+{
+    struct joined *joined = ctx;
+    (void)kind;
+    if (value == NULL || strcasecmp(name, joined->name) != 0)
+        return MHD_YES;
+    if (joined->only && joined->list.len == 0)
+        bs_buf_puts(&joined->list, joined->only);
+    if (joined->only)
+        bs_buf_printf(&joined->list, ", %s", value);
+    joined->only = value;
+    return MHD_YES;
+}
+
+const char *ht_header_list(const struct ht_request *request, const char *name)
+{
+    struct joined joined = {.name = name};
+    MHD_get_connection_values(request->mhd, MHD_HEADER_KIND, join_field, &joined);
+    if (joined.list.len)
+        joined.only =
+            bs_arena_strndup(request->arena, (const char *)joined.list.data, joined.list.len);
+    bs_buf_deinit(&joined.list);
+    return joined.only;
 }

@@ -1,0 +1,30 @@
+/* Connections: how long each may take for what it is doing; one that is too slow is cut, so that a
+ * few clients cannot hold all places by sending, or taking, a byte now and then.
+ *
+ * A connection is noted by the thread that serves it, and watched by a thread of its own, once in a
+ * quarter of a second. */
+#ifndef WEIR_HTTP_CONNECTIONS_H
+#define WEIR_HTTP_CONNECTIONS_H
+
+#include "lib/base/err.h"
+
+#include <stddef.h>
+
+struct ht_connections;
+struct ht_connection;
+
+int ht_connections_open(unsigned step_ms, struct ht_connections **ret, struct bs_error *err);
+void ht_connections_close(struct ht_connections *all); /* when none is left; accepts NULL */
+
+struct ht_connection *ht_connection_new(struct ht_connections *all, int fd);
+void ht_connection_free(struct ht_connections *all, struct ht_connection *connection);
+
+/* A step begins that may take step_ms, more_ms, and a millisecond for every 64 bytes. */
+void ht_connection_step(const struct ht_connections *all, struct ht_connection *connection,
+                        size_t bytes, unsigned more_ms);
+/* `bytes` of the step's came. */
+void ht_connection_grant(struct ht_connection *connection, size_t bytes);
+/* It is ours to do something now: nothing is cut. */
+void ht_connection_rest(struct ht_connection *connection);
+
+#endif
