@@ -56,6 +56,10 @@ static const struct bs_option rows[] = {
      .def = "backward",
      .words = LEVELS,
      .doc = "Compatibility level where neither the subject nor PUT /config sets one."},
+    {.name = "schema.reject.empty.subject",
+     .type = BS_OPT_BOOL,
+     .def = "false",
+     .doc = "Refuse subjects with an empty name and the name \"*\"."},
     {.name = "max.request.bytes",
      .type = BS_OPT_SIZE,
      .def = "10M",
@@ -162,5 +166,6 @@ int sr_settings_read(const struct bs_config *config, struct sr_settings *ret, st
     ret->init_ms = bs_config_int(config, "kafkastore.init.timeout.ms");
     ret->wait_ms = bs_config_int(config, "leader.wait.ms");
     ret->body_max = bs_config_int(config, "max.request.bytes");
+    ret->reject_empty = bs_config_bool(config, "schema.reject.empty.subject");
     return read_authentication(config, ret, err);
 }

@@ -17,6 +17,7 @@ struct sr_settings {
     const char *users, *realm, *open_paths; /* users NULL: nobody has to sign in */
     int connections;
     unsigned slow_ms;
+    bool reject_empty; /* subjects "" and "*" */
 };
 
 int sr_settings_read(const struct bs_config *config, struct sr_settings *ret, struct bs_error *err);

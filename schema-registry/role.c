@@ -113,6 +113,7 @@ static int open_http(struct sr_service *service, const struct sr_settings *setti
                                  .step_ms = settings->slow_ms,
                                  .blocking_threads =
                                      WRITERS + (service->auth ? SR_SIGN_INS_MAX : 0),
+                                 .rewrite = sr_context_rewrite,
                                  .error_body = error_body,
                                  .content_type = SR_TYPE_V1,
                                  .echo = "X-Request-ID"};

@@ -64,9 +64,15 @@ const struct ht_route sr_routes[] = {
      SR_ADMIN_SUBJECT},
     {"DELETE", "/mode/{subject}", 0, sr_subject_mode_delete, "Back to the global mode.",
      SR_ADMIN_SUBJECT},
-    {"GET", "/contexts", 0, sr_contexts, "Contexts; the default one.", SR_SIGNED_IN},
+    {"GET", "/contexts", 0, sr_contexts_list,
+     "Names of contexts; /contexts/{context} in front of any path means that context.",
+     SR_SIGNED_IN},
+    {"DELETE", "/contexts/{context}", 0, sr_context_delete, "Deletes a context without subjects.",
+     SR_WRITE_CONFIG},
     {"GET", "/v1/metadata/id", 0, sr_metadata_id, "Which registry this is.", SR_SIGNED_IN},
     {"GET", "/v1/metadata/version", 0, sr_metadata_version, "Version of the program.",
+     SR_SIGNED_IN},
+    {"GET", "/v1/metadata/deployment", 0, sr_metadata_deployment, "How it is deployed: nothing.",
      SR_SIGNED_IN},
 };
 const size_t sr_route_count = sizeof sr_routes / sizeof *sr_routes;

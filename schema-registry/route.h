@@ -21,9 +21,16 @@ ht_handler sr_schemas_list, sr_schema_by_id, sr_schema_text, sr_schema_subjects,
 ht_handler sr_compat_version, sr_compat_all;
 /* route_config.c */
 ht_handler sr_config_get, sr_config_put, sr_config_delete, sr_subject_config_get,
-    sr_subject_config_put, sr_subject_config_delete, sr_mode_get, sr_mode_put, sr_mode_delete,
-    sr_subject_mode_get, sr_subject_mode_put, sr_subject_mode_delete;
+    sr_subject_config_put, sr_subject_config_delete;
+/* route_mode.c */
+ht_handler sr_mode_get, sr_mode_put, sr_mode_delete, sr_subject_mode_get, sr_subject_mode_put,
+    sr_subject_mode_delete;
 /* route_info.c */
-ht_handler sr_root, sr_health, sr_metrics, sr_contexts, sr_metadata_id, sr_metadata_version;
+ht_handler sr_root, sr_health, sr_metrics, sr_metadata_id, sr_metadata_version,
+    sr_metadata_deployment;
+/* route_context.c */
+ht_handler sr_contexts_list, sr_context_delete;
+/* The rewrite hook: a path inside /contexts/{context} becomes the one with qualified names. */
+int sr_context_rewrite(void *ctx, struct ht_request *request);
 
 #endif

@@ -1,4 +1,4 @@
-/* Routes of compatibility levels, further settings, and modes; global ones and those of a subject.
+/* Routes of compatibility levels and further settings: global ones, of a context, of a subject.
  * A setting is one record whose value is the whole of it: a change is read, merged and written by
  * the one writer. */
 #include "schema-registry/route.h"
@@ -124,20 +124,44 @@ static bool refuse_readonly(struct sr_call *call)
     return true;
 }
 
+/* Every member that some record in scope has, and the level in any case. */
+static struct sd_value effective_config(struct sr_call *call)
+{
+    struct sd_value all = {.type = SD_MAP};
+    all.map.fields = bs_arena_array(call->request->arena, MEMBERS, sizeof *all.map.fields);
+    for (size_t i = 0; i < MEMBERS; i++) {
+        const struct sd_value *value =
+            sr_store_setting(call->store, call->subject, members[i].name);
+        struct sd_field *to = &all.map.fields[all.map.count];
+        to->name = bs_bytes_text(members[i].name);
+        if (strcmp(members[i].name, "compatibilityLevel") == 0)
+            to->value = (struct sd_value){
+                .type = SD_STRING,
+                .bytes = bs_bytes_text(sr_level_name(sr_store_level(call->store, call->subject)))};
+        else if (value)
+            to->value = *value;
+        else
+            continue;
+        all.map.count++;
+    }
+    return all;
+}
+
 static void config_get(struct sr_call *call)
 {
     const struct sr_config *config = sr_store_config(call->store, call->subject);
-    const char *level = sr_level_name(sr_store_level(call->store, call->subject));
-    if (call->subject && config == NULL && !sr_flag(call, "defaultToGlobal")) {
-        sr_fail(call, 40408, "Subject '%s' does not have subject-level compatibility configured",
-                call->subject);
+    struct sd_value all;
+    if (call->subject && !sr_flag(call, "defaultToGlobal")) {
+        if (config)
+            put_config(&call->response->body, config->json, false);
+        else
+            sr_fail(call, 40408,
+                    "Subject '%s' does not have subject-level compatibility configured",
+                    call->subject);
         return;
     }
-    if (config &&
-        (config->level != SR_LEVEL_UNSET || (call->subject && !sr_flag(call, "defaultToGlobal"))))
-        put_config(&call->response->body, config->json, false);
-    else
-        bs_buf_printf(&call->response->body, "{\"compatibilityLevel\":\"%s\"}", level);
+    all = effective_config(call);
+    put_config(&call->response->body, &all, false);
 }
 
 static void config_put(struct sr_call *call)
@@ -182,118 +206,7 @@ static void config_delete(struct sr_call *call)
     bs_buf_deinit(&text);
 }
 
-static void put_mode(struct sr_call *call, enum sr_mode mode)
-{
-    bs_buf_printf(&call->response->body, "{\"mode\":\"%s\"}", sr_mode_name(mode));
-}
-
-static void mode_get(struct sr_call *call)
-{
-    enum sr_mode own = sr_store_own_mode(call->store, call->subject);
-    if (call->subject && own == SR_MODE_UNSET && !sr_flag(call, "defaultToGlobal"))
-        sr_fail(call, 40409, "Subject '%s' does not have subject-level mode configured",
-                call->subject);
-    else
-        put_mode(call, sr_store_mode(call->store, call->subject));
-}
-
-static struct sr_record mode_record(struct sr_call *call, enum sr_mode mode)
-{
-    struct sd_field *fields = bs_arena_array(call->request->arena, 2, sizeof *fields);
-    struct sr_record record = {.kind = SR_RECORD_MODE, .subject = call->subject};
-    size_t count = 0;
-    if (call->subject) {
-        fields[count].name = bs_bytes_text("subject");
-        fields[count++].value =
-            (struct sd_value){.type = SD_STRING, .bytes = bs_bytes_text(call->subject)};
-    }
-    fields[count].name = bs_bytes_text("mode");
-    fields[count++].value =
-        (struct sd_value){.type = SD_STRING, .bytes = bs_bytes_text(sr_mode_name(mode))};
-    record.value = (struct sd_value){.type = SD_MAP, .map = {.fields = fields, .count = count}};
-    return record;
-}
-
-static void mode_delete(struct sr_call *call)
-{
-    struct sr_record record = {.kind = SR_RECORD_MODE, .subject = call->subject, .tombstone = true};
-    enum sr_mode old;
-    if (!sr_become_writer(call))
-        return;
-    old = sr_store_own_mode(call->store, call->subject);
-    if (old == SR_MODE_UNSET && call->subject) {
-        sr_fail(call, 40401, "Subject '%s' not found.", call->subject);
-        return;
-    }
-    if (old == SR_MODE_UNSET)
-        old = SR_MODE_READWRITE;
-    if (sr_append(call, &record, 1))
-        put_mode(call, old);
-}
-
-/* Entering IMPORT: nothing live may be there, and what is softly deleted goes for good; `force`
- * spares both. Adds the record that clears. */
-static bool prepare_import(struct sr_call *call, struct sr_record *records, size_t *count)
-{
-    bool deleted = false;
-    if (sr_flag(call, "force"))
-        return true;
-    for (size_t i = 0; i < sr_store_subject_count(call->store); i++) {
-        const struct sr_subject *subject = sr_store_subject_at(call->store, i);
-        if (call->subject && strcmp(call->subject, subject->name) != 0)
-            continue;
-        if (sr_subject_live(subject)) {
-            sr_fail(call, 42205, "Cannot import since found existing subjects");
-            return false;
-        }
-        deleted = deleted || subject->count;
-    }
-    if (deleted) {
-        struct sr_record *clear = &records[(*count)++];
-        *clear = (struct sr_record){.kind = SR_RECORD_CLEAR_SUBJECT, .subject = call->subject};
-        clear->value = mode_record(call, SR_MODE_IMPORT).value;
-        clear->value.map.count = call->subject ? 1 : 0; /* {"subject":…} */
-    }
-    return true;
-}
-
-static void mode_put(struct sr_call *call)
-{
-    const struct sd_value *value;
-    enum sr_mode mode = SR_MODE_UNSET;
-    struct sr_record records[2];
-    struct sd_value body;
-    size_t count = 0;
-    char text[32] = "";
-    if (!sr_body(call, &body))
-        return;
-    value = sd_value_get(&body, bs_bytes_text("mode"));
-    if (value && value->type == SD_STRING && value->bytes.len < sizeof text) {
-        memcpy(text, value->bytes.ptr, value->bytes.len);
-        mode = sr_mode_parse(text);
-    }
-    if (value && value->type == SD_NULL) { /* an explicit null clears */
-        mode_delete(call);
-        return;
-    }
-    if (strcasecmp(text, "FORWARD") == 0) {
-        sr_fail(call, 42204, "Forward mode only supported on global level");
-        return;
-    }
-    if (mode == SR_MODE_UNSET) {
-        sr_fail(call, 42204,
-                "Invalid mode. Valid values are READWRITE, READONLY, IMPORT and FORWARD.");
-        return;
-    }
-    if (!sr_become_writer(call) ||
-        (mode == SR_MODE_IMPORT && !prepare_import(call, records, &count)))
-        return;
-    records[count++] = mode_record(call, mode);
-    if (sr_append(call, records, count))
-        put_mode(call, mode);
-}
-
-/* ---- the handlers: global, then of a subject ---- */
+/* ---- the handlers: global, then of a subject or context ---- */
 
 static int global(void *ctx, struct ht_request *request, struct ht_response *response,
                   void (*run)(struct sr_call *))
@@ -304,11 +217,11 @@ static int global(void *ctx, struct ht_request *request, struct ht_response *res
     return sr_end(&call);
 }
 
-static int of_subject(void *ctx, struct ht_request *request, struct ht_response *response,
-                      void (*run)(struct sr_call *))
+static int of_scope(void *ctx, struct ht_request *request, struct ht_response *response,
+                    void (*run)(struct sr_call *))
 {
     struct sr_call call;
-    if (sr_begin_subject(&call, ctx, request, response))
+    if (sr_begin_scope(&call, ctx, request, response))
         run(&call);
     return sr_end(&call);
 }
@@ -330,45 +243,15 @@ int sr_config_delete(void *ctx, struct ht_request *request, struct ht_response *
 
 int sr_subject_config_get(void *ctx, struct ht_request *request, struct ht_response *response)
 {
-    return of_subject(ctx, request, response, config_get);
+    return of_scope(ctx, request, response, config_get);
 }
 
 int sr_subject_config_put(void *ctx, struct ht_request *request, struct ht_response *response)
 {
-    return of_subject(ctx, request, response, config_put);
+    return of_scope(ctx, request, response, config_put);
 }
 
 int sr_subject_config_delete(void *ctx, struct ht_request *request, struct ht_response *response)
 {
-    return of_subject(ctx, request, response, config_delete);
-}
-
-int sr_mode_get(void *ctx, struct ht_request *request, struct ht_response *response)
-{
-    return global(ctx, request, response, mode_get);
-}
-
-int sr_mode_put(void *ctx, struct ht_request *request, struct ht_response *response)
-{
-    return global(ctx, request, response, mode_put);
-}
-
-int sr_mode_delete(void *ctx, struct ht_request *request, struct ht_response *response)
-{
-    return global(ctx, request, response, mode_delete);
-}
-
-int sr_subject_mode_get(void *ctx, struct ht_request *request, struct ht_response *response)
-{
-    return of_subject(ctx, request, response, mode_get);
-}
-
-int sr_subject_mode_put(void *ctx, struct ht_request *request, struct ht_response *response)
-{
-    return of_subject(ctx, request, response, mode_put);
-}
-
-int sr_subject_mode_delete(void *ctx, struct ht_request *request, struct ht_response *response)
-{
-    return of_subject(ctx, request, response, mode_delete);
+    return of_scope(ctx, request, response, config_delete);
 }

@@ -35,14 +35,6 @@ int sr_metrics(void *ctx, struct ht_request *request, struct ht_response *respon
     return sr_end(&call);
 }
 
-int sr_contexts(void *ctx, struct ht_request *request, struct ht_response *response)
-{
-    struct sr_call call;
-    if (sr_begin_without_store(&call, ctx, request, response))
-        bs_buf_puts(&response->body, "[\".\"]");
-    return sr_end(&call);
-}
-
 int sr_metadata_id(void *ctx, struct ht_request *request, struct ht_response *response)
 {
     struct sr_call call;
@@ -57,5 +49,13 @@ int sr_metadata_version(void *ctx, struct ht_request *request, struct ht_respons
     struct sr_call call;
     if (sr_begin_without_store(&call, ctx, request, response))
         bs_buf_puts(&response->body, "{\"version\":\"" WEIR_VERSION "\",\"commitId\":\"\"}");
+    return sr_end(&call);
+}
+
+int sr_metadata_deployment(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    struct sr_call call;
+    if (sr_begin_without_store(&call, ctx, request, response))
+        bs_buf_puts(&response->body, "{\"attributes\":[]}");
     return sr_end(&call);
 }

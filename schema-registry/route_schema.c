@@ -7,19 +7,6 @@
 
 enum { LIST_MAX = 1000 };
 
-/* The entry of the id in the path; NULL: the response is set. */
-static const struct sr_entry *named_entry(struct sr_call *call)
-{
-    const struct sr_entry *entry;
-    int32_t id;
-    if (!sr_id_param(call, call->request->params[0], &id))
-        return NULL;
-    entry = sr_store_id(call->store, NULL, id);
-    if (entry == NULL)
-        sr_fail(call, 40403, "Schema %d not found", (int)id);
-    return entry && sr_must_read_entry(call, entry) ? entry : NULL;
-}
-
 static const struct sr_version *version_with_id(const struct sr_subject *subject, int32_t id)
 {
     for (size_t i = subject ? subject->count : 0; i-- > 0;)
@@ -28,84 +15,154 @@ static const struct sr_version *version_with_id(const struct sr_subject *subject
     return NULL;
 }
 
-static void put_entry(struct sr_call *call, const struct sr_entry *entry)
+/* What an id in a path means, which a `subject` in the query helps to say. */
+struct named {
+    const struct sr_entry *entry;
+    const struct sr_space *space;
+    const struct sr_subject *subject; /* NULL: none was given, or it does not use the id */
+    const struct sr_version *version;
+};
+
+static bool take_subject(struct named *named, const struct sr_subject *subject, int32_t id)
 {
-    const char *subject = ht_query(call->request, "subject");
+    named->version = version_with_id(subject, id);
+    if (named->version == NULL)
+        return false;
+    named->subject = subject;
+    named->space = subject->space;
+    named->entry = named->version->entry;
+    return true;
+}
+
+static bool take_id(struct named *named, const struct sr_space *space, int32_t id)
+{
+    named->space = space;
+    named->entry = sr_space_id(space, id);
+    return named->entry != NULL;
+}
+
+/* The subject's use of the id; where it names no context, that of its namesakes in the others; any
+ * use in its context; any use in the others. */
+static bool find_id(const struct sr_store *store, const char *subject, int32_t id,
+                    struct named *ret)
+{
+    bool anywhere = subject && sr_name_is_default(subject);
+    bool bare = subject && *sr_name_split(subject).bare;
+    *ret = (struct named){0};
+    if (bare && take_subject(ret, sr_store_subject(store, subject), id))
+        return true;
+    for (size_t i = 1; anywhere && bare && i < sr_store_space_count(store); i++)
+        if (take_subject(ret, sr_store_subject_in(store, sr_store_space_at(store, i), subject), id))
+            return true;
+    if (take_id(ret, sr_store_space(store, subject), id))
+        return true;
+    for (size_t i = 1; anywhere && i < sr_store_space_count(store); i++)
+        if (take_id(ret, sr_store_space_at(store, i), id))
+            return true;
+    return false;
+}
+
+/* The entry of the id in the path; false: the response is set. */
+static bool named_entry(struct sr_call *call, struct named *ret)
+{
+    int32_t id;
+    if (!sr_id_param(call, call->request->params[0], &id))
+        return false;
+    if (find_id(call->store, sr_query_subject(call), id, ret))
+        return sr_must_read_entry(call, ret->entry);
+    sr_fail(call, 40403, "Schema %d not found", (int)id);
+    return false;
+}
+
+static void put_entry(struct sr_call *call, const struct named *named)
+{
     struct bs_buf *out = &call->response->body;
-    const struct sr_version *version =
-        subject && *subject ? version_with_id(sr_store_subject(call->store, subject), entry->id)
-                            : NULL;
+    const struct sr_version *version = named->version;
     char guid[SR_GUID_TEXT];
-    sr_content_guid(&entry->content, guid);
+    sr_content_guid(&named->entry->content, guid);
     bs_buf_puts(out, "{");
     if (version) {
         bs_buf_puts(out, "\"subject\":");
-        sr_put_text(out, subject);
+        sr_put_text(out, named->subject->name);
         bs_buf_printf(out, ",\"version\":%d,", version->number);
     }
-    bs_buf_printf(out, "\"guid\":\"%s\",\"schemaType\":\"AVRO\"", guid);
-    sr_content_put_members(&entry->content, out);
+    bs_buf_printf(out, "\"guid\":\"%s\",\"schemaType\":", guid);
+    sr_put_text(out, named->entry->type ? named->entry->type : "AVRO");
+    sr_content_put_members(&named->entry->content, out);
+    if (version && version->timestamp_ms > 0)
+        bs_buf_printf(out, ",\"ts\":%lld", (long long)version->timestamp_ms);
+    if (version && version->deleted)
+        bs_buf_puts(out, ",\"deleted\":true");
     if (sr_flag(call, "fetchMaxId"))
-        bs_buf_printf(out, ",\"maxId\":%d", (int)sr_store_max_id(call->store, subject));
+        bs_buf_printf(out, ",\"maxId\":%d", (int)named->space->max_id);
     bs_buf_puts(out, "}");
 }
 
 int sr_schema_by_id(void *ctx, struct ht_request *request, struct ht_response *response)
 {
     struct sr_call call;
-    if (sr_begin(&call, ctx, request, response)) {
-        const struct sr_entry *entry = named_entry(&call);
-        if (entry)
-            put_entry(&call, entry);
-    }
+    struct named named;
+    if (sr_begin(&call, ctx, request, response) && named_entry(&call, &named))
+        put_entry(&call, &named);
     return sr_end(&call);
 }
 
 int sr_schema_text(void *ctx, struct ht_request *request, struct ht_response *response)
 {
     struct sr_call call;
-    if (sr_begin(&call, ctx, request, response)) {
-        const struct sr_entry *entry = named_entry(&call);
-        if (entry)
-            bs_buf_put(&response->body, entry->content.text.ptr, entry->content.text.len);
-    }
+    struct named named;
+    if (sr_begin(&call, ctx, request, response) && named_entry(&call, &named))
+        bs_buf_put(&response->body, named.entry->content.text.ptr, named.entry->content.text.len);
     return sr_end(&call);
 }
 
-/* Versions that use the id: as subject names or as pairs. */
-static int list_users(void *ctx, struct ht_request *request, struct ht_response *response,
-                      bool versions)
+struct use {
+    const struct sr_subject *subject;
+    const struct sr_version *version;
+};
+
+/* Versions that use the entry, or the newest of each subject; a subject in the query has to be
+ * theirs. */
+static size_t find_uses(struct sr_call *call, const struct sr_entry *entry, bool versions,
+                        struct use *ret)
+{
+    const char *filter = sr_query_subject(call);
+    bool deleted = sr_flag(call, "deleted");
+    size_t found = 0;
+    filter = filter ? sr_name_split(filter).bare : "";
+    for (size_t i = 0; i < sr_store_subject_count(call->store); i++) {
+        const struct sr_subject *subject = sr_store_subject_at(call->store, i);
+        if ((*filter && strcmp(filter, sr_name_split(subject->name).bare) != 0) ||
+            !sr_may_read(call, subject->name))
+            continue;
+        for (size_t k = 0; k < subject->count; k++) {
+            const struct sr_version *version = &subject->versions[k];
+            if (version->entry != entry || (version->deleted && !deleted))
+                continue;
+            ret[found++] = (struct use){.subject = subject, .version = version};
+            if (!versions)
+                break;
+        }
+    }
+    return found;
+}
+
+static int list_uses(void *ctx, struct ht_request *request, struct ht_response *response,
+                     bool versions)
 {
     struct sr_call call;
-    if (sr_begin(&call, ctx, request, response)) {
-        const char *filter = ht_query(request, "subject");
-        bool deleted = sr_flag(&call, "deleted");
-        const struct sr_entry *entry = named_entry(&call);
-        size_t found = 0, from, to, most = entry ? entry->uses : 0;
-        sr_page(&call, most, most, &from, &to);
-        if (entry == NULL)
-            return sr_end(&call);
+    struct named named;
+    if (sr_begin(&call, ctx, request, response) && named_entry(&call, &named)) {
+        struct use *uses = bs_arena_array(request->arena, named.entry->uses, sizeof *uses);
+        size_t found = find_uses(&call, named.entry, versions, uses), from, to;
+        sr_page(&call, found, found, &from, &to);
         bs_buf_puts(&response->body, "[");
-        for (size_t i = 0; i < sr_store_subject_count(call.store); i++) {
-            const struct sr_subject *subject = sr_store_subject_at(call.store, i);
-            if ((filter && *filter && strcmp(filter, subject->name) != 0) ||
-                !sr_may_read(&call, subject->name))
-                continue;
-            for (size_t k = 0; k < subject->count; k++) {
-                const struct sr_version *version = &subject->versions[k];
-                if (version->entry != entry || (version->deleted && !deleted))
-                    continue;
-                if (found >= from && found < to) {
-                    bs_buf_puts(&response->body, found > from ? "," : "");
-                    bs_buf_puts(&response->body, versions ? "{\"subject\":" : "");
-                    sr_put_text(&response->body, subject->name);
-                    if (versions)
-                        bs_buf_printf(&response->body, ",\"version\":%d}", version->number);
-                }
-                found++;
-                if (!versions)
-                    break;
-            }
+        for (size_t i = from; i < to; i++) {
+            bs_buf_puts(&response->body, i > from ? "," : "");
+            bs_buf_puts(&response->body, versions ? "{\"subject\":" : "");
+            sr_put_text(&response->body, uses[i].subject->name);
+            if (versions)
+                bs_buf_printf(&response->body, ",\"version\":%d}", uses[i].version->number);
         }
         bs_buf_puts(&response->body, "]");
     }
@@ -114,12 +171,12 @@ static int list_users(void *ctx, struct ht_request *request, struct ht_response 
 
 int sr_schema_subjects(void *ctx, struct ht_request *request, struct ht_response *response)
 {
-    return list_users(ctx, request, response, false);
+    return list_uses(ctx, request, response, false);
 }
 
 int sr_schema_versions(void *ctx, struct ht_request *request, struct ht_response *response)
 {
-    return list_users(ctx, request, response, true);
+    return list_uses(ctx, request, response, true);
 }
 
 int sr_schema_types(void *ctx, struct ht_request *request, struct ht_response *response)
@@ -130,31 +187,37 @@ int sr_schema_types(void *ctx, struct ht_request *request, struct ht_response *r
     return sr_end(&call);
 }
 
-static const struct sr_entry *entry_of_guid(struct sr_call *call)
+static bool guid_param(struct sr_call *call, struct sr_content *ret)
 {
-    struct sr_content content = {0};
+    static const char digits[] = "0123456789abcdef";
     const char *at = call->request->params[0];
+    *ret = (struct sr_content){0};
     for (size_t i = 0; i < SR_DIGEST_SIZE * 2; i++, at++) {
-        static const char digits[] = "0123456789abcdef";
         const char *digit;
         if (*at == '-')
             at++;
         digit = *at ? strchr(digits, *at | 32) : NULL;
         if (digit == NULL)
-            return NULL;
-        content.digest[i / 2] = (uint8_t)(content.digest[i / 2] << 4 | (digit - digits));
+            return false;
+        ret->digest[i / 2] = (uint8_t)(ret->digest[i / 2] << 4 | (digit - digits));
     }
-    return *at ? NULL : sr_store_digest(call->store, NULL, &content);
+    return *at == '\0';
 }
 
 int sr_schema_by_guid(void *ctx, struct ht_request *request, struct ht_response *response)
 {
     struct sr_call call;
     if (sr_begin(&call, ctx, request, response)) {
-        const struct sr_entry *entry = entry_of_guid(&call);
-        if (entry && sr_must_read_entry(&call, entry))
-            put_entry(&call, entry);
-        else if (entry == NULL)
+        struct named named = {0};
+        struct sr_content wanted;
+        bool fine = guid_param(&call, &wanted);
+        for (size_t i = 0; fine && i < sr_store_space_count(call.store) && !named.entry; i++) {
+            named.space = sr_store_space_at(call.store, i);
+            named.entry = sr_space_digest(named.space, &wanted);
+        }
+        if (named.entry && sr_must_read_entry(&call, named.entry))
+            put_entry(&call, &named);
+        else if (named.entry == NULL)
             sr_fail(&call, 40403, "Schema %s not found", request->params[0]);
     }
     return sr_end(&call);
@@ -164,35 +227,101 @@ int sr_guid_ids(void *ctx, struct ht_request *request, struct ht_response *respo
 {
     struct sr_call call;
     if (sr_begin(&call, ctx, request, response)) {
-        const struct sr_entry *entry = entry_of_guid(&call);
-        if (entry && sr_may_read_entry(&call, entry))
-            bs_buf_printf(&response->body, "[{\"context\":\".\",\"id\":%d}]", (int)entry->id);
-        else
-            bs_buf_puts(&response->body, "[]");
+        struct bs_buf *out = &response->body;
+        struct sr_content wanted;
+        bool fine = guid_param(&call, &wanted);
+        bs_buf_puts(out, "[");
+        for (size_t i = 0; fine && i < sr_store_space_count(call.store); i++) {
+            const struct sr_space *space = sr_store_space_at(call.store, i);
+            const struct sr_entry *entry = sr_space_digest(space, &wanted);
+            if (entry == NULL || !sr_may_read_entry(&call, entry))
+                continue;
+            bs_buf_puts(out, out->len > 1 ? ",{\"context\":" : "{\"context\":");
+            sr_put_text(out, space->context);
+            bs_buf_printf(out, ",\"id\":%d}", (int)entry->id);
+        }
+        bs_buf_puts(out, "]");
     }
     return sr_end(&call);
+}
+
+/* ---- versions of many subjects ---- */
+
+struct filter {
+    bool deleted, latest;
+    const char *prefix, *rule_type;
+    const struct sr_subject **aliases; /* subjects that stand for others, with the prefix */
+    size_t alias_count;
+};
+
+static bool has_rule_of(const struct sd_value *rule_set, const char *type)
+{
+    static const char *const lists[] = {"migrationRules", "domainRules", "encodingRules"};
+    for (size_t i = 0; rule_set && i < sizeof lists / sizeof *lists; i++) {
+        const struct sd_value *list = sd_value_get(rule_set, bs_bytes_text(lists[i]));
+        for (size_t k = 0; list && list->type == SD_ARRAY && k < list->array.count; k++) {
+            const struct sd_value *have =
+                sd_value_get(&list->array.items[k], bs_bytes_text("type"));
+            if (have && have->type == SD_STRING && bs_bytes_is(have->bytes, type))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void find_aliases(struct sr_call *call, struct filter *filter)
+{
+    size_t total = sr_store_subject_count(call->store);
+    filter->aliases =
+        bs_arena_array(call->request->arena, total, sizeof(const struct sr_subject *));
+    for (size_t i = 0; i < total; i++) {
+        const struct sr_subject *subject = sr_store_subject_at(call->store, i);
+        if (subject->config.alias && sr_name_has_prefix(subject->name, filter->prefix))
+            filter->aliases[filter->alias_count++] = subject;
+    }
+}
+
+/* By its own name or by one that stands for it. */
+static bool subject_listed(const struct filter *filter, const struct sr_subject *subject)
+{
+    if (sr_name_has_prefix(subject->name, filter->prefix))
+        return true;
+    for (size_t i = 0; i < filter->alias_count; i++)
+        if (sr_name_means(filter->aliases[i]->name, filter->aliases[i]->config.alias,
+                          subject->name))
+            return true;
+    return false;
+}
+
+static bool version_listed(const struct filter *filter, const struct sr_version *version)
+{
+    if (version->deleted && !filter->deleted)
+        return false;
+    return filter->rule_type == NULL ||
+           has_rule_of(version->entry->content.rule_set, filter->rule_type);
 }
 
 int sr_schemas_list(void *ctx, struct ht_request *request, struct ht_response *response)
 {
     struct sr_call call;
     if (sr_begin(&call, ctx, request, response)) {
-        const char *prefix = ht_query(request, "subjectPrefix");
-        bool deleted = sr_flag(&call, "deleted"), latest = sr_flag(&call, "latestOnly");
+        struct filter filter = {.deleted = sr_flag(&call, "deleted"),
+                                .latest = sr_flag(&call, "latestOnly"),
+                                .prefix = sr_query_prefix(&call),
+                                .rule_type = ht_query(request, "ruleType")};
         size_t from, to, found = 0;
         sr_page(&call, SIZE_MAX / 2, LIST_MAX, &from, &to);
-        if (prefix && (strncmp(prefix, ":*:", 3) == 0 || strncmp(prefix, ":.:", 3) == 0))
-            prefix += 3;
+        if (sr_flag(&call, "aliases"))
+            find_aliases(&call, &filter);
         bs_buf_puts(&response->body, "[");
         for (size_t i = 0; i < sr_store_subject_count(call.store) && found < to; i++) {
             const struct sr_subject *subject = sr_store_subject_at(call.store, i);
-            const struct sr_version *newest = sr_subject_version(subject, -1, deleted);
-            if ((prefix && strncmp(subject->name, prefix, strlen(prefix)) != 0) ||
-                !sr_may_read(&call, subject->name))
+            const struct sr_version *newest = sr_subject_version(subject, -1, filter.deleted);
+            if (!subject_listed(&filter, subject) || !sr_may_read(&call, subject->name))
                 continue;
             for (size_t k = 0; k < subject->count && found < to; k++) {
                 const struct sr_version *version = &subject->versions[k];
-                if ((version->deleted && !deleted) || (latest && version != newest))
+                if ((filter.latest && version != newest) || !version_listed(&filter, version))
                     continue;
                 if (found >= from) {
                     bs_buf_puts(&response->body, found > from ? "," : "");

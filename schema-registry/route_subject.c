@@ -21,15 +21,6 @@ static bool subject_listed(const struct sr_subject *subject, bool deleted, bool 
     return deleted ? subject->count > 0 : sr_subject_live(subject);
 }
 
-/* Subjects of the default context; ":*:" is every context. */
-static const char *prefix_of(struct sr_call *call)
-{
-    const char *prefix = ht_query(call->request, "subjectPrefix");
-    if (prefix == NULL)
-        return "";
-    return strncmp(prefix, ":*:", 3) == 0 || strncmp(prefix, ":.:", 3) == 0 ? prefix + 3 : prefix;
-}
-
 int sr_subjects_list(void *ctx, struct ht_request *request, struct ht_response *response)
 {
     struct sr_call call;
@@ -38,12 +29,11 @@ int sr_subjects_list(void *ctx, struct ht_request *request, struct ht_response *
         size_t total = sr_store_subject_count(call.store), found = 0, from, to;
         const struct sr_subject **list =
             bs_arena_array(request->arena, total, sizeof(const struct sr_subject *));
-        const char *prefix = prefix_of(&call);
+        const char *prefix = sr_query_prefix(&call);
         for (size_t i = 0; i < total; i++) {
             const struct sr_subject *subject = sr_store_subject_at(call.store, i);
             if (subject_listed(subject, deleted, only) &&
-                strncmp(subject->name, prefix, strlen(prefix)) == 0 &&
-                sr_may_read(&call, subject->name))
+                sr_name_has_prefix(subject->name, prefix) && sr_may_read(&call, subject->name))
                 list[found++] = subject;
         }
         sr_page(&call, found, found, &from, &to);
@@ -85,31 +75,59 @@ int sr_subject_versions(void *ctx, struct ht_request *request, struct ht_respons
     return sr_end(&call);
 }
 
-/* The version that the path names; NULL: the response is set. */
-static const struct sr_version *named_version(struct sr_call *call, bool deleted)
+static bool there(const struct sr_subject *subject, bool deleted)
 {
-    const struct sr_subject *subject = sr_store_subject(call->store, call->subject);
+    return deleted ? subject && subject->count : sr_subject_live(subject);
+}
+
+/* A name of the default context may mean a subject of another one: the i-th context's, if the user
+ * may see it. */
+static const struct sr_subject *subject_elsewhere(const struct sr_call *call, size_t i)
+{
+    const struct sr_subject *subject =
+        sr_store_subject_in(call->store, sr_store_space_at(call->store, i), call->subject);
+    return subject && sr_may_read(call, subject->name) ? subject : NULL;
+}
+
+static size_t contexts_to_try(const struct sr_call *call)
+{
+    return sr_name_is_default(call->subject) ? sr_store_space_count(call->store) : 1;
+}
+
+/* The version that the path names, and its subject; NULL: the response is set. */
+static const struct sr_version *named_version(struct sr_call *call, bool deleted,
+                                              const struct sr_subject **ret)
+{
     const struct sr_version *version;
     int number;
+    *ret = sr_store_subject(call->store, call->subject);
     if (!sr_version_param(call, call->request->params[1], &number))
         return NULL;
-    if (!(deleted ? subject && subject->count : sr_subject_live(subject))) {
-        sr_fail(call, 40401, "Subject '%s' not found.", call->subject);
-        return NULL;
+    version = sr_subject_version(*ret, number, deleted);
+    for (size_t i = 1; version == NULL && i < contexts_to_try(call); i++) {
+        const struct sr_subject *other = subject_elsewhere(call, i);
+        version = sr_subject_version(other, number, deleted);
+        if (version)
+            *ret = other;
     }
-    version = sr_subject_version(subject, number, deleted);
-    if (version == NULL)
+    if (version)
+        return version;
+    if (there(*ret, deleted))
         sr_fail(call, 40402, "Version %d not found.", number);
-    return version;
+    else
+        sr_fail(call, 40401, "Subject '%s' not found.", call->subject);
+    return NULL;
 }
 
 int sr_version_get(void *ctx, struct ht_request *request, struct ht_response *response)
 {
     struct sr_call call;
     if (sr_begin_subject(&call, ctx, request, response)) {
-        const struct sr_version *version = named_version(&call, sr_flag(&call, "deleted"));
+        const struct sr_subject *subject;
+        const struct sr_version *version =
+            named_version(&call, sr_flag(&call, "deleted"), &subject);
         if (version)
-            sr_put_version(&call, call.subject, version, true);
+            sr_put_version(&call, subject->name, version, true);
     }
     return sr_end(&call);
 }
@@ -118,7 +136,9 @@ int sr_version_schema(void *ctx, struct ht_request *request, struct ht_response 
 {
     struct sr_call call;
     if (sr_begin_subject(&call, ctx, request, response)) {
-        const struct sr_version *version = named_version(&call, sr_flag(&call, "deleted"));
+        const struct sr_subject *subject;
+        const struct sr_version *version =
+            named_version(&call, sr_flag(&call, "deleted"), &subject);
         if (version)
             bs_buf_put(&response->body, version->entry->content.text.ptr,
                        version->entry->content.text.len);
@@ -137,12 +157,13 @@ int sr_version_referrers(void *ctx, struct ht_request *request, struct ht_respon
     struct sr_call call;
     if (sr_begin_subject(&call, ctx, request, response)) {
         bool deleted = sr_flag(&call, "deleted");
-        const struct sr_version *version = named_version(&call, deleted);
+        const struct sr_subject *subject;
+        const struct sr_version *version = named_version(&call, deleted, &subject);
         int32_t *ids = NULL;
         size_t count, from, to;
         if (version == NULL)
             return sr_end(&call);
-        count = sr_store_referrers(call.store, call.subject, version->number, deleted, &ids);
+        count = sr_store_referrers(call.store, subject->name, version->number, deleted, &ids);
         if (count)
             qsort(ids, count, sizeof *ids, id_compare);
         sr_page(&call, count, count, &from, &to);
@@ -155,31 +176,63 @@ int sr_version_referrers(void *ctx, struct ht_request *request, struct ht_respon
     return sr_end(&call);
 }
 
+enum looked { NOT_THERE, BAD_SCHEMA, NO_MATCH, FOUND };
+
+/* Looks for the schema in one subject; references are taken in its context. */
+static enum looked look_in(struct sr_call *call, const struct sr_subject *subject,
+                           struct sr_input input, bool deleted, struct bs_error *err)
+{
+    const struct sr_version *version;
+    const char *asked = call->subject;
+    struct sd_schema *schema = NULL;
+    struct sr_content *content = &input.content;
+    int rc;
+    if (!there(subject, deleted))
+        return NOT_THERE;
+    content->refs = bs_arena_dup(call->request->arena, content->refs,
+                                 content->ref_count * sizeof *content->refs);
+    call->subject = subject->name;
+    rc = sr_input_parse(call, &input, false, &schema, err);
+    call->subject = asked;
+    if (rc < 0)
+        return BAD_SCHEMA;
+    sd_schema_unref(schema);
+    version = sr_subject_find(subject, content, deleted);
+    if (version)
+        sr_put_version(call, subject->name, version, true);
+    return version ? FOUND : NO_MATCH;
+}
+
+/* What the default context says counts where no other has the schema either. */
+static void look_up(struct sr_call *call, const struct sr_input *input)
+{
+    const struct sr_subject *subject = sr_store_subject(call->store, call->subject);
+    bool deleted = sr_flag(call, "deleted");
+    struct bs_error err = {0};
+    enum looked looked = look_in(call, subject, *input, deleted, &err);
+    for (size_t i = 1; looked != FOUND && i < contexts_to_try(call); i++) {
+        struct bs_error ignored = {0};
+        enum looked other = look_in(call, subject_elsewhere(call, i), *input, deleted, &ignored);
+        if (looked == NOT_THERE)
+            err = ignored;
+        if (looked == NOT_THERE || other == FOUND)
+            looked = other;
+    }
+    if (looked == NOT_THERE)
+        sr_fail(call, 40401, "Subject '%s' not found.", call->subject);
+    else if (looked == BAD_SCHEMA)
+        sr_fail(call, 42201, "Invalid schema of type AVRO, details: %s", err.text);
+    else if (looked == NO_MATCH)
+        sr_fail(call, 40403, "Schema not found");
+}
+
 int sr_subject_lookup(void *ctx, struct ht_request *request, struct ht_response *response)
 {
     struct sr_call call;
     if (sr_begin_subject(&call, ctx, request, response)) {
-        const struct sr_subject *subject;
-        const struct sr_version *version;
-        struct sd_schema *schema = NULL;
-        bool deleted = sr_flag(&call, "deleted");
-        struct bs_error err = {0};
         struct sr_input input;
-        if (!sr_input_read(&call, &input))
-            return sr_end(&call);
-        subject = sr_store_subject(call.store, call.subject);
-        if (!(deleted ? subject && subject->count : sr_subject_live(subject))) {
-            sr_fail(&call, 40401, "Subject '%s' not found.", call.subject);
-        } else if (sr_input_parse(&call, &input, false, &schema, &err) < 0) {
-            sr_fail(&call, 42201, "Invalid schema of type AVRO, details: %s", err.text);
-        } else {
-            version = sr_subject_find(subject, &input.content, deleted);
-            if (version)
-                sr_put_version(&call, call.subject, version, true);
-            else
-                sr_fail(&call, 40403, "Schema not found");
-        }
-        sd_schema_unref(schema);
+        if (sr_input_read(&call, &input))
+            look_up(&call, &input);
     }
     return sr_end(&call);
 }
@@ -203,7 +256,7 @@ int sr_subject_metadata(void *ctx, struct ht_request *request, struct ht_respons
     if (sr_begin_subject(&call, ctx, request, response)) {
         const struct sr_subject *subject = sr_store_subject(call.store, call.subject);
         bool deleted = sr_flag(&call, "deleted");
-        if (!(deleted ? subject && subject->count : sr_subject_live(subject))) {
+        if (!there(subject, deleted)) {
             sr_fail(&call, 40401, "Subject '%s' not found.", call.subject);
             return sr_end(&call);
         }

@@ -72,37 +72,62 @@ bool sr_begin(struct sr_call *call, void *service, struct ht_request *request,
     return false;
 }
 
-/* The default context may be written out; an alias stands for its subject. */
-static const char *subject_name(const struct sr_store *store, const char *name)
+/* A name as a request has it: no control characters, none of the reserved words, in a context that
+ * can be one. `scope`: a context's ":.ctx:" or ":.__GLOBAL:" may hold settings. */
+static bool name_valid(const struct sr_call *call, const char *name, bool scope)
 {
-    const struct sr_config *config;
-    if (strncmp(name, ":.:", 3) == 0)
-        name += 3;
-    config = sr_store_config(store, name);
-    return config && config->alias ? config->alias : name;
-}
-
-static bool subject_valid(const char *name)
-{
-    for (const char *p = name; *p; p++)
+    struct sr_name parts = sr_name_split(name);
+    const struct sr_settings *settings = sr_gate_settings(call->service->gate);
+    if (scope && strcmp(name, SR_SCOPE_GLOBAL) == 0)
+        return true;
+    for (const char *p = parts.bare; *p; p++)
         if ((unsigned char)*p < 0x20 || *p == 0x7f)
             return false;
-    return strcmp(name, "__GLOBAL") != 0 && strcmp(name, "__EMPTY") != 0;
+    if (!sr_context_valid(parts.context) || bs_bytes_is(parts.context, ".__GLOBAL"))
+        return false;
+    if (strcmp(parts.bare, "__GLOBAL") == 0 || strcmp(parts.bare, "__EMPTY") == 0)
+        return false;
+    if (scope && parts.qualified && *parts.bare == '\0')
+        return true;
+    if (settings->reject_empty && (*parts.bare == '\0' || strcmp(parts.bare, "*") == 0))
+        return false;
+    return parts.context.len > 1 || !parts.qualified; /* or it was stored bare */
+}
+
+/* The subject that an alias stands for, in the context of its own. */
+static const char *resolve_alias(struct sr_call *call, const char *name)
+{
+    const struct sr_config *config = sr_store_config(call->store, name);
+    struct bs_arena *arena = call->request->arena;
+    const char *alias = config && config->alias ? sr_name_beside(arena, name, config->alias) : name;
+    return bs_arena_strndup(arena, alias, strlen(alias)); /* the store's own may go */
+}
+
+static bool begin_named(struct sr_call *call, bool scope)
+{
+    const char *name = sr_name_stored(call->request->arena, call->request->params[0]);
+    call->subject = scope ? name : resolve_alias(call, name);
+    if (scope && *name == '\0' && *call->request->params[0]) { /* ":.:" */
+        bool may = sr_access_subject(call);
+        call->subject = NULL;
+        return may;
+    }
+    if (name_valid(call, call->subject, scope))
+        return sr_access_subject(call);
+    sr_fail(call, 42208, "The specified subject '%s' is not a valid.", call->subject);
+    return false;
 }
 
 bool sr_begin_subject(struct sr_call *call, void *service, struct ht_request *request,
                       struct ht_response *response)
 {
-    const char *name;
-    if (!sr_begin(call, service, request, response))
-        return false;
-    name = subject_name(call->store, request->params[0]);
-    /* a copy: the store's own may go when the lock is given up */
-    call->subject = bs_arena_strndup(request->arena, name, strlen(name));
-    if (subject_valid(call->subject))
-        return sr_access_subject(call);
-    sr_fail(call, 42208, "The specified subject '%s' is not a valid.", call->subject);
-    return false;
+    return sr_begin(call, service, request, response) && begin_named(call, false);
+}
+
+bool sr_begin_scope(struct sr_call *call, void *service, struct ht_request *request,
+                    struct ht_response *response)
+{
+    return sr_begin(call, service, request, response) && begin_named(call, true);
 }
 
 static void unlock(struct sr_call *call)
@@ -216,6 +241,27 @@ bool sr_flag(struct sr_call *call, const char *name)
 {
     const char *value = ht_query(call->request, name);
     return value && strcasecmp(value, "true") == 0;
+}
+
+/* Inside /contexts/{c}/… a name without context is of that one. */
+static const char *query_name(struct sr_call *call, const char *name)
+{
+    const char *value = ht_query(call->request, name), *scope = call->request->scope;
+    if (scope && (value == NULL || !sr_name_split(value).qualified))
+        value = bs_arena_printf(call->request->arena, "%s%s", scope, value ? value : "");
+    return value;
+}
+
+const char *sr_query_subject(struct sr_call *call)
+{
+    const char *value = query_name(call, "subject");
+    return value ? resolve_alias(call, sr_name_stored(call->request->arena, value)) : NULL;
+}
+
+const char *sr_query_prefix(struct sr_call *call)
+{
+    const char *value = query_name(call, "subjectPrefix");
+    return value ? value : ":*:";
 }
 
 static int64_t number_query(struct sr_call *call, const char *name, int64_t absent)

@@ -35,9 +35,13 @@ bool sr_begin(struct sr_call *call, void *service, struct ht_request *request,
 /* As sr_begin, for what can be told before the topic is replayed; call->store is NULL. */
 bool sr_begin_without_store(struct sr_call *call, void *service, struct ht_request *request,
                             struct ht_response *response);
-/* As sr_begin, with params[0] as the subject: alias resolved, default context stripped. */
+/* As sr_begin, with params[0] as the subject in its stored form, an alias resolved. */
 bool sr_begin_subject(struct sr_call *call, void *service, struct ht_request *request,
                       struct ht_response *response);
+/* As sr_begin, with params[0] as the holder of settings: a subject (also one that is an alias), a
+ * context, all of them; call->subject NULL is the global one. */
+bool sr_begin_scope(struct sr_call *call, void *service, struct ht_request *request,
+                    struct ht_response *response);
 int sr_end(struct sr_call *call); /* what the handler returns */
 
 /* Becomes the one writer (of the subject, or of all); the store is locked again then. false: the
@@ -56,6 +60,9 @@ void sr_fail(struct sr_call *call, int code, const char *fmt, ...)
 /* 42205: "Subject s in context .ctx" and what it is. */
 void sr_fail_mode(struct sr_call *call, const char *what);
 bool sr_flag(struct sr_call *call, const char *name); /* a boolean of the query, any case */
+/* `subject` of the query in its stored form, an alias resolved; NULL: not given. */
+const char *sr_query_subject(struct sr_call *call);
+const char *sr_query_prefix(struct sr_call *call); /* `subjectPrefix`, for sr_name_has_prefix */
 /* offset and limit of the query applied to `total` items. */
 void sr_page(struct sr_call *call, size_t total, size_t most, size_t *ret_from, size_t *ret_to);
 /* "1", "latest", "-1" → number (-1: latest); false: 42202 is set. */

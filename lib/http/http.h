@@ -17,8 +17,9 @@ struct ht_request {
     struct bs_bytes body;
     struct bs_arena *arena; /* of this request: for whatever the handler makes */
     const struct ht_route *route;
-    void *mhd;      /* the connection; use ht_query, ht_header */
-    bool may_block; /* false: on a thread that serves other connections too */
+    void *mhd;         /* the connection; use ht_query, ht_header */
+    bool may_block;    /* false: on a thread that serves other connections too */
+    const char *scope; /* whatever the rewrite hook keeps for the handler; or NULL */
 };
 
 enum { HT_BLOCKS = 1, HT_FIELDS_MAX = 8 };
@@ -59,6 +60,9 @@ struct ht_options {
      * {"error_code":…,"message":…}. */
     void (*error_body)(int status, const char *message, struct bs_buf *out);
     const char *echo; /* a field of requests that every answer repeats: "X-Request-ID"; or NULL */
+    /* Called for every request before the table is searched; may put another path (and scope) in
+     * the request's arena. 0, or the status to refuse with. NULL: no hook. */
+    int (*rewrite)(void *ctx, struct ht_request *request);
     const char *content_type;  /* default of responses; NULL: application/json */
     unsigned blocking_threads; /* for handlers that wait; 0: 1, so that they come one by one */
     unsigned blocking_max;     /* requests waiting for these threads; more get 503. 0: 1,024 */

@@ -197,8 +197,12 @@ static struct exchange *exchange_new(const struct ht_server *server,
     x->request.path = bs_arena_strndup(&x->arena, url, strlen(url));
     x->request.arena = &x->arena;
     x->request.mhd = connection;
-    switch (ht_route_find(server->options.routes, server->options.route_count, method, url,
-                          &x->arena, &x->route, x->request.params, &x->allow)) {
+    if (server->options.rewrite)
+        x->refused = server->options.rewrite(server->options.ctx, &x->request);
+    if (x->refused)
+        return x;
+    switch (ht_route_find(server->options.routes, server->options.route_count, method,
+                          x->request.path, &x->arena, &x->route, x->request.params, &x->allow)) {
     case HT_MATCH:
         break;
     case HT_NO_PATH:
