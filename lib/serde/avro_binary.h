@@ -53,8 +53,15 @@ int sd_avro_skip_value(const struct sd_node *node, struct bs_cursor *at, unsigne
 /* Length-prefixed bytes as a view of the cursor's memory. */
 int sd_avro_get_slice(struct sd_avro_reader *r, const struct sd_path *path, struct bs_bytes *ret);
 struct bs_bytes sd_avro_keep(const struct sd_avro_reader *r, struct bs_bytes view);
-/* The next block of an array or map: *ret_count items, 0 at the end. `total` items came before. */
+/* A block of an array or map. */
+struct sd_avro_block {
+    size_t count;       /* 0: there is none any more */
+    const uint8_t *end; /* where its size in bytes says it ends; NULL: it has none */
+};
+
+/* The block behind `block`, which was read to its end (zeroed: the first one); `total` items came
+ * before. */
 int sd_avro_get_block(struct sd_avro_reader *r, const struct sd_path *path, bool empty_items,
-                      size_t total, size_t *ret_count);
+                      size_t total, struct sd_avro_block *block);
 
 #endif

@@ -74,11 +74,12 @@ static int put_items(const struct writer *w, const struct sd_node *node, struct 
 {
     bool map = node->kind == SD_AVRO_MAP, empty = !map && sd_more(node->items)->empty;
     struct sd_avro_reader r = {.at = *at, .borrow = true, .err = w->err};
-    size_t count, total = 0;
+    struct sd_avro_block block = {0};
+    size_t total = 0;
     int rc;
     bs_buf_put_u8(w->out, map ? '{' : '[');
-    while ((rc = sd_avro_get_block(&r, path, empty, total, &count)) == 0 && count) {
-        for (size_t i = 0; i < count; i++, total++) {
+    while ((rc = sd_avro_get_block(&r, path, empty, total, &block)) == 0 && block.count) {
+        for (size_t i = 0; i < block.count; i++, total++) {
             struct sd_path here = {.up = path, .index = total};
             if (total)
                 bs_buf_put_u8(w->out, ',');

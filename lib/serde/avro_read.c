@@ -67,12 +67,18 @@ int sd_avro_get_slice(struct sd_avro_reader *r, const struct sd_path *path, stru
     return 0;
 }
 
+/* Who skips a block believes its size: who reads it must come to the same place. */
 int sd_avro_get_block(struct sd_avro_reader *r, const struct sd_path *path, bool empty_items,
-                      size_t total, size_t *ret_count)
+                      size_t total, struct sd_avro_block *block)
 {
     int64_t count, size;
     size_t most;
-    int rc = sd_get_long(&r->at, &count);
+    int rc;
+    if (block->end && block->end != r->at.at)
+        return sd_avro_fail(r->err, path, BS_ECORRUPT,
+                            "the items of a block do not have the size that it tells");
+    block->end = NULL;
+    rc = sd_get_long(&r->at, &count);
     if (rc == 0 && count < 0) { /* a negative count is followed by the block's size in bytes */
         if (count == INT64_MIN)
             return sd_avro_fail(r->err, path, BS_ECORRUPT, "the count of items is out of range");
@@ -82,6 +88,8 @@ int sd_avro_get_block(struct sd_avro_reader *r, const struct sd_path *path, bool
             return sd_avro_fail(r->err, path, BS_ECORRUPT,
                                 "a block of %lld bytes with %zu bytes left", (long long)size,
                                 bs_cursor_left(&r->at));
+        if (rc == 0)
+            block->end = r->at.at + size;
     }
     if (rc < 0)
         return sd_avro_fail(r->err, path, rc, "the data ends inside a count of items");
@@ -90,7 +98,7 @@ int sd_avro_get_block(struct sd_avro_reader *r, const struct sd_path *path, bool
     if ((uint64_t)count > most)
         return sd_avro_fail(r->err, path, BS_ECORRUPT, "%lld items with %zu bytes left",
                             (long long)count, bs_cursor_left(&r->at));
-    *ret_count = (size_t)count;
+    block->count = (size_t)count;
     return 0;
 }
 
@@ -158,19 +166,20 @@ static int get_array(struct sd_avro_reader *r, const struct sd_node *node,
 {
     bool empty = sd_more(node->items)->empty;
     struct sd_value *items = NULL;
-    size_t total = 0, cap = 0, count;
+    size_t total = 0, cap = 0;
+    struct sd_avro_block block = {0};
     int rc;
-    while ((rc = sd_avro_get_block(r, path, empty, total, &count)) == 0 && count) {
+    while ((rc = sd_avro_get_block(r, path, empty, total, &block)) == 0 && block.count) {
         if (bs_arena_used(r->arena) > r->arena_max)
             return sd_avro_too_large(r, path);
-        if (total + count > cap) {
+        if (total + block.count > cap) {
             struct sd_value *old = items;
-            cap = total + count > cap * 2 ? total + count : cap * 2;
+            cap = total + block.count > cap * 2 ? total + block.count : cap * 2;
             items = bs_arena_alloc(r->arena, cap * sizeof *items);
             if (total)
                 memcpy(items, old, total * sizeof *items);
         }
-        for (size_t i = 0; i < count; i++, total++) {
+        for (size_t i = 0; i < block.count; i++, total++) {
             struct sd_path here = {.up = path, .index = total};
             rc = sd_avro_get_value(r, node->items, &here, depth + 1, &items[total]);
             if (rc < 0)
@@ -187,17 +196,20 @@ static int get_map(struct sd_avro_reader *r, const struct sd_node *node, const s
                    unsigned depth, struct sd_value *ret)
 {
     struct sd_field *fields = NULL;
-    size_t total = 0, cap = 0, count;
+    size_t total = 0, cap = 0;
+    struct sd_avro_block block = {0};
     int rc;
-    while ((rc = sd_avro_get_block(r, path, false, total, &count)) == 0 && count) {
-        if (total + count > cap) {
+    while ((rc = sd_avro_get_block(r, path, false, total, &block)) == 0 && block.count) {
+        if (bs_arena_used(r->arena) > r->arena_max)
+            return sd_avro_too_large(r, path);
+        if (total + block.count > cap) {
             struct sd_field *old = fields;
-            cap = total + count > cap * 2 ? total + count : cap * 2;
+            cap = total + block.count > cap * 2 ? total + block.count : cap * 2;
             fields = bs_arena_alloc(r->arena, cap * sizeof *fields);
             if (total)
                 memcpy(fields, old, total * sizeof *fields);
         }
-        for (size_t i = 0; i < count; i++, total++) {
+        for (size_t i = 0; i < block.count; i++, total++) {
             struct sd_path here = {.up = path};
             if ((rc = sd_avro_get_slice(r, path, &fields[total].name)) < 0)
                 return rc;

@@ -381,19 +381,20 @@ static int run_array(struct sd_avro_reader *r, const struct step *step, const st
 {
     bool empty = sd_more(step->writer->items)->empty;
     struct sd_value *items = NULL;
-    size_t total = 0, cap = 0, count;
+    size_t total = 0, cap = 0;
+    struct sd_avro_block block = {0};
     int rc;
-    while ((rc = sd_avro_get_block(r, path, empty, total, &count)) == 0 && count) {
+    while ((rc = sd_avro_get_block(r, path, empty, total, &block)) == 0 && block.count) {
         if (bs_arena_used(r->arena) > r->arena_max)
             return sd_avro_too_large(r, path);
-        if (total + count > cap) {
+        if (total + block.count > cap) {
             struct sd_value *old = items;
-            cap = total + count > cap * 2 ? total + count : cap * 2;
+            cap = total + block.count > cap * 2 ? total + block.count : cap * 2;
             items = bs_arena_alloc(r->arena, cap * sizeof *items);
             if (total)
                 memcpy(items, old, total * sizeof *items);
         }
-        for (size_t i = 0; i < count; i++, total++) {
+        for (size_t i = 0; i < block.count; i++, total++) {
             struct sd_path here = {.up = path, .index = total};
             if ((rc = run(r, step->child, &here, depth + 1, &items[total])) < 0)
                 return rc;
@@ -409,17 +410,20 @@ static int run_map(struct sd_avro_reader *r, const struct step *step, const stru
                    unsigned depth, struct sd_value *ret)
 {
     struct sd_field *fields = NULL;
-    size_t total = 0, cap = 0, count;
+    size_t total = 0, cap = 0;
+    struct sd_avro_block block = {0};
     int rc;
-    while ((rc = sd_avro_get_block(r, path, false, total, &count)) == 0 && count) {
-        if (total + count > cap) {
+    while ((rc = sd_avro_get_block(r, path, false, total, &block)) == 0 && block.count) {
+        if (bs_arena_used(r->arena) > r->arena_max)
+            return sd_avro_too_large(r, path);
+        if (total + block.count > cap) {
             struct sd_field *old = fields;
-            cap = total + count > cap * 2 ? total + count : cap * 2;
+            cap = total + block.count > cap * 2 ? total + block.count : cap * 2;
             fields = bs_arena_alloc(r->arena, cap * sizeof *fields);
             if (total)
                 memcpy(fields, old, total * sizeof *fields);
         }
-        for (size_t i = 0; i < count; i++, total++) {
+        for (size_t i = 0; i < block.count; i++, total++) {
             struct sd_path here = {.up = path};
             if ((rc = sd_avro_get_slice(r, path, &here.name)) < 0)
                 return rc;

@@ -258,6 +258,31 @@ static void test_mutations(void **state)
     sd_schema_unref(schema);
 }
 
+/* A reader that skips a block goes by its size in bytes, one that decodes it by its items. */
+static void test_size_of_a_block_is_checked(void **state)
+{
+    static const uint8_t right[] = {0x03, 0x04, 0x02, 0x04, 0x00}; /* 2 items in 2 bytes: 1, 2 */
+    static const uint8_t wrong[] = {0x03, 0x02, 0x02, 0x04, 0x00}; /* … in 1 byte */
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct sd_schema *schema;
+    struct sd_value value;
+    struct bs_error err;
+    (void)state;
+    assert_int_equal(sd_schema_parse(bs_bytes_text("{\"type\":\"array\",\"items\":\"int\"}"), true,
+                                     NULL, 0, &schema, &err),
+                     0);
+    assert_int_equal(
+        sd_avro_read(sd_schema_root(schema), bs_bytes(right, sizeof right), &arena, &value, &err),
+        0);
+    assert_int_equal(value.array.count, 2);
+    assert_int_equal(
+        sd_avro_read(sd_schema_root(schema), bs_bytes(wrong, sizeof wrong), &arena, &value, &err),
+        BS_ECORRUPT);
+    assert_non_null(strstr(err.text, "size"));
+    sd_schema_unref(schema);
+    bs_arena_deinit(&arena);
+}
+
 static void test_multiplying_values_are_bounded(void **state)
 {
     struct sd_schema *schema;
@@ -317,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_write_from_json),
         cmocka_unit_test(test_write_refuses),
         cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_size_of_a_block_is_checked),
         cmocka_unit_test(test_multiplying_values_are_bounded),
         cmocka_unit_test(test_envelope),
     };
