@@ -1,12 +1,19 @@
 /* Registry load: N connections, each with one request under way (keep-alive), in one thread by
- * epoll; prints rate and latencies as one JSON line.
+ * epoll; prints rate and latencies as one JSON line. Any registry with Confluent's API will do.
  *
- *   registry_load HOST PORT get|register CONNECTIONS SECONDS [PID]
+ *   registry_load URL LOAD CONNECTIONS AMOUNT [PID]
  *
- * get: GET /schemas/ids/{id} over the ids 1 to 1,000, which it registers before where they are
- * missing. register: each request a new schema of a new subject. PID: of the registry, for its CPU
- * time.
- */
+ *   get SECONDS        GET /schemas/ids/{id}, over the ids of 1,000 schemas that it registers first
+ *   latest SECONDS     GET /subjects/{subject}/versions/latest, over their subjects
+ *   known SECONDS      POST of one of these schemas, as a serializer does when it starts
+ *   register SECONDS   each request a new schema of a new subject
+ *   fill:NAME:BYTES COUNT   subjects NAME-0 to NAME-(COUNT-1), each a schema of about BYTES
+ *   share:NAME:BYTES COUNT  the same, all with one schema
+ *   delete:NAME COUNT       deletes these subjects softly; purge:NAME COUNT: for good
+ *
+ * PID: of the registry, for its CPU time. */
+#include "lib/base/buf.h"
+#include "lib/base/mem.h"
 #include "lib/base/option.h"
 
 #include <arpa/inet.h>
@@ -21,23 +28,29 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { IDS = 1000, CONNECTIONS_MAX = 1024, ANSWER_MAX = 64 * 1024, LATENCIES = 1 << 17 };
+enum { IDS = 1000, CONNECTIONS_MAX = 1024, ANSWER_MAX = 256 * 1024, LATENCIES = 1 << 17 };
+enum { RECORD_BYTES = 220 }; /* of the schema that register and get use */
 
 struct connection {
     int fd;
-    int64_t sent_us;
-    size_t len; /* of the answer so far */
+    int64_t number, sent_us; /* sent_us 0: nothing is under way */
+    size_t len;              /* of the answer so far */
     char answer[ANSWER_MAX];
 };
 
 struct load {
     struct sockaddr_in to;
-    const char *run; /* part of the names of subjects and schemas */
-    bool writes, warm;
+    const char *path; /* before every path, "" or "/apis/…" */
+    const char *kind; /* get, latest, … */
+    const char *name; /* of subjects and schemas */
+    int64_t bytes;    /* of a schema */
+    bool filling;     /* registers the IDS schemas that a load needs */
     int64_t connections, next, done, bad;
-    int64_t until_us;
+    int64_t until_us, most; /* when and after how many requests it ends */
+    int64_t ids[IDS];
     uint32_t latencies[LATENCIES]; /* count by microsecond; the last one: more */
     struct connection *all;
+    struct bs_buf request, body;
     int epoll;
 };
 
@@ -54,94 +67,139 @@ static void die(const char *what)
     exit(1);
 }
 
-static int make_request(struct load *load, char *out, size_t cap)
+static bool is(const struct load *load, const char *kind)
 {
-    char body[1024];
-    int64_t n = load->next++;
-    int len;
-    if (!load->writes)
-        return snprintf(out, cap, "GET /schemas/ids/%" PRId64 " HTTP/1.1\r\nHost: x\r\n\r\n",
-                        n % IDS + 1);
-    len = snprintf(body, sizeof body,
-                   "{\"schema\":\"{\\\"type\\\":\\\"record\\\",\\\"name\\\":\\\"R%s_%" PRId64
-                   "\\\",\\\"fields\\\":[{\\\"name\\\":\\\"a\\\",\\\"type\\\":\\\"string\\\"},"
-                   "{\\\"name\\\":\\\"b\\\",\\\"type\\\":\\\"long\\\"},{\\\"name\\\":\\\"c\\\","
-                   "\\\"type\\\":[\\\"null\\\",\\\"double\\\"]},{\\\"name\\\":\\\"d\\\","
-                   "\\\"type\\\":{\\\"type\\\":\\\"map\\\",\\\"values\\\":\\\"long\\\"}}]}\"}",
-                   load->run, n);
-    return snprintf(out, cap,
-                    "POST /subjects/%s-%" PRId64 "/versions HTTP/1.1\r\nHost: x\r\n"
-                    "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-                    load->run, n, len, body);
+    return strcmp(load->kind, kind) == 0;
 }
 
-static void send_next(struct load *load, struct connection *c)
+/* ---- requests ---- */
+
+/* A record with as many fields as its bytes ask for, as the text inside a JSON string. */
+static void put_schema(const struct load *load, int64_t n, struct bs_buf *out)
 {
-    char request[2048];
-    int len = make_request(load, request, sizeof request);
+    static const char *const types[] = {"\\\"string\\\"", "\\\"long\\\"",
+                                        "[\\\"null\\\",\\\"double\\\"]",
+                                        "{\\\"type\\\":\\\"map\\\",\\\"values\\\":\\\"long\\\"}"};
+    size_t from = out->len, i = 0;
+    bs_buf_printf(
+        out, "{\\\"type\\\":\\\"record\\\",\\\"name\\\":\\\"R%s_%" PRId64 "\\\",\\\"fields\\\":[",
+        load->name, is(load, "share") ? 0 : n);
+    do
+        bs_buf_printf(out, "%s{\\\"name\\\":\\\"f%zu\\\",\\\"type\\\":%s}", i ? "," : "", i,
+                      types[i % 4]);
+    while (++i < 4 || (int64_t)(out->len - from) < load->bytes * 5 / 4); /* the backslashes */
+    bs_buf_puts(out, "]}");
+}
+
+static void put_request(struct load *load, int64_t n)
+{
+    struct bs_buf *out = &load->request;
+    const char *permanent = is(load, "purge") ? "?permanent=true" : "";
+    bool post = load->filling || is(load, "known") || is(load, "register") || is(load, "fill") ||
+                is(load, "share");
+    bs_buf_reset(out);
+    if (!post && is(load, "get")) {
+        bs_buf_printf(out, "GET %s/schemas/ids/%" PRId64, load->path, load->ids[n % IDS]);
+    } else if (!post && is(load, "latest")) {
+        bs_buf_printf(out, "GET %s/subjects/%s-%" PRId64 "/versions/latest", load->path, load->name,
+                      n % IDS);
+    } else if (!post) {
+        bs_buf_printf(out, "DELETE %s/subjects/%s-%" PRId64 "%s", load->path, load->name, n,
+                      permanent);
+    } else {
+        n = is(load, "known") ? n % IDS : n;
+        bs_buf_printf(out, "POST %s/subjects/%s-%" PRId64 "/versions", load->path, load->name, n);
+    }
+    bs_buf_puts(out, " HTTP/1.1\r\nHost: localhost\r\n");
+    if (post) {
+        bs_buf_reset(&load->body);
+        bs_buf_puts(&load->body, "{\"schema\":\"");
+        put_schema(load, n, &load->body);
+        bs_buf_puts(&load->body, "\"}");
+        bs_buf_printf(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+                      load->body.len);
+        bs_buf_put(out, load->body.data, load->body.len);
+    } else {
+        bs_buf_puts(out, "\r\n");
+    }
+}
+
+/* false: there is nothing left to ask. */
+static bool send_next(struct load *load, struct connection *c)
+{
+    size_t sent = 0;
+    c->sent_us = 0;
     c->len = 0;
+    if (load->next == load->most || now_us() >= load->until_us)
+        return false;
+    c->number = load->next++;
+    put_request(load, c->number);
     c->sent_us = now_us();
-    if (write(c->fd, request, (size_t)len) != len)
-        die("write");
+    while (sent < load->request.len) {
+        ssize_t n = write(c->fd, load->request.data + sent, load->request.len - sent);
+        if (n < 0)
+            die("write");
+        sent += (size_t)n;
+    }
+    return true;
 }
 
-/* The bytes of a complete answer, or 0. */
-static size_t answer_size(struct connection *c)
+/* ---- answers ---- */
+
+static bool complete(struct connection *c)
 {
     char *end, *length;
-    size_t size;
     c->answer[c->len] = '\0';
     end = strstr(c->answer, "\r\n\r\n");
     if (end == NULL)
-        return 0;
+        return false;
     length = strcasestr(c->answer, "\r\nContent-Length:");
-    size = (size_t)(end + 4 - c->answer) + (length ? strtoul(length + 17, NULL, 10) : 0);
-    return c->len >= size ? size : 0;
+    if (length && length < end)
+        return c->len >= (size_t)(end + 4 - c->answer) + strtoul(length + 17, NULL, 10);
+    return strncmp(c->answer, "HTTP/1.1 204", 12) == 0 ||
+           (c->len > 5 && strcmp(c->answer + c->len - 5, "0\r\n\r\n") == 0); /* chunks */
 }
 
 static void receive(struct load *load, struct connection *c)
 {
     ssize_t n = read(c->fd, c->answer + c->len, ANSWER_MAX - 1 - c->len);
+    const char *id;
     int64_t took;
     if (n <= 0)
         die("the registry closed a connection");
     c->len += (size_t)n;
-    if (answer_size(c) == 0)
+    if (!complete(c))
         return;
-    if (strncmp(c->answer, "HTTP/1.1 200", 12) != 0 && load->bad++ == 0 && !load->warm)
+    if (strncmp(c->answer, "HTTP/1.1 2", 10) != 0 && load->bad++ == 0)
         fprintf(stderr, "registry_load: %.*s\n", (int)c->len, c->answer);
+    id = load->filling ? strstr(c->answer, "\"id\":") : NULL;
+    if (id && c->number < IDS)
+        load->ids[c->number] = strtoll(id + 5, NULL, 10);
     took = now_us() - c->sent_us;
     load->latencies[took < LATENCIES - 1 ? took : LATENCIES - 1]++;
     load->done++;
-    if (now_us() < load->until_us)
-        send_next(load, c);
-    else
-        c->sent_us = 0;
+    send_next(load, c);
 }
 
-static bool waiting(const struct load *load)
+static double run(struct load *load, double seconds, int64_t most)
 {
-    for (int64_t i = 0; i < load->connections; i++)
-        if (load->all[i].sent_us)
-            return true;
-    return false;
-}
-
-static double run(struct load *load, double seconds)
-{
-    int64_t began = now_us();
+    int64_t began = now_us(), under_way = 0;
     load->until_us = began + (int64_t)(seconds * 1e6);
+    load->most = most == INT64_MAX ? most : load->next + most;
     load->done = load->bad = 0;
     memset(load->latencies, 0, sizeof load->latencies);
     for (int64_t i = 0; i < load->connections; i++)
-        send_next(load, &load->all[i]);
-    while (waiting(load)) {
+        under_way += send_next(load, &load->all[i]);
+    while (under_way > 0) {
         struct epoll_event events[64];
-        int n = epoll_wait(load->epoll, events, 64, 30000);
+        int n = epoll_wait(load->epoll, events, 64, 60000);
         if (n <= 0)
-            die("no answer in 30 s");
-        for (int i = 0; i < n; i++)
-            receive(load, events[i].data.ptr);
+            die("no answer in 60 s");
+        for (int i = 0; i < n; i++) {
+            struct connection *c = events[i].data.ptr;
+            receive(load, c);
+            under_way -= c->sent_us == 0;
+        }
     }
     return (double)(now_us() - began) / 1e6;
 }
@@ -149,8 +207,8 @@ static double run(struct load *load, double seconds)
 static void open_all(struct load *load)
 {
     load->epoll = epoll_create1(EPOLL_CLOEXEC);
-    load->all = calloc((size_t)load->connections, sizeof *load->all);
-    if (load->all == NULL || load->epoll < 0)
+    load->all = bs_array((size_t)load->connections, sizeof *load->all);
+    if (load->epoll < 0)
         die("start");
     for (int64_t i = 0; i < load->connections; i++) {
         struct connection *c = &load->all[i];
@@ -163,6 +221,8 @@ static void open_all(struct load *load)
         epoll_ctl(load->epoll, EPOLL_CTL_ADD, c->fd, &event);
     }
 }
+
+/* ---- the program ---- */
 
 static double cpu_s(const char *pid)
 {
@@ -188,56 +248,92 @@ static double percentile_ms(const struct load *load, double part)
     return 0;
 }
 
-/* The ids that get asks for: as many schemas as there are ids, if there are not. */
+/* http://127.0.0.1:8081/apis/… → address and path. */
+static bool parse_url(char *url, struct load *load)
+{
+    char *host = strncmp(url, "http://", 7) == 0 ? url + 7 : url, *path = strchr(host, '/'), *colon;
+    int64_t port;
+    load->path = path ? bs_strdup(path) : "";
+    if (path)
+        *path = '\0';
+    colon = strrchr(host, ':');
+    if (colon == NULL || bs_parse_int(colon + 1, 1, 65535, &port) != 0)
+        return false;
+    *colon = '\0';
+    load->to = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    return inet_pton(AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host,
+                     &load->to.sin_addr) == 1;
+}
+
+/* "fill:NAME:BYTES" and so on. */
+static bool parse_load(char *text, struct load *load)
+{
+    static char own[32];
+    char *name = strchr(text, ':'), *bytes = name ? strchr(name + 1, ':') : NULL;
+    snprintf(own, sizeof own, "p%d", (int)getpid());
+    load->kind = text;
+    load->name = own;
+    load->bytes = RECORD_BYTES;
+    if (name) {
+        *name = '\0';
+        load->name = name + 1;
+    }
+    if (bytes) {
+        *bytes = '\0';
+        if (bs_parse_int(bytes + 1, 1, 1 << 20, &load->bytes) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The load whose AMOUNT are requests, not seconds. */
+static bool is_counted(const struct load *load)
+{
+    return is(load, "fill") || is(load, "share") || is(load, "delete") || is(load, "purge");
+}
+
+/* What get, latest and known ask for. */
 static void fill(struct load *load)
 {
-    bool writes = load->writes;
-    load->writes = false;
-    load->next = IDS - 1;
-    load->warm = true;
-    run(load, 0);
-    load->writes = true;
-    load->next = 0;
-    while (load->bad && load->next < IDS)
-        run(load, 0), load->bad = 1;
-    load->warm = false;
-    load->writes = writes;
+    load->filling = true;
+    run(load, 3600, IDS);
+    if (load->bad)
+        exit(1);
+    load->filling = false;
+}
+
+static void report(const struct load *load, double took, double cpu)
+{
+    printf("{\"load\":\"%s\",\"connections\":%" PRId64 ",\"requests\":%" PRId64 ",\"bad\":%" PRId64
+           ",\"seconds\":%.3f,\"per_s\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%.3f",
+           load->kind, load->connections, load->done, load->bad, took, (double)load->done / took,
+           percentile_ms(load, 0.5), percentile_ms(load, 0.99));
+    if (cpu >= 0)
+        printf(",\"cpu_us_each\":%.1f", cpu * 1e6 / (double)load->done);
+    printf("}\n");
 }
 
 int main(int argc, char **argv)
 {
     static struct load load;
-    int64_t port, seconds;
+    const char *pid = argc > 5 ? argv[5] : NULL;
+    int64_t amount;
     double took, cpu;
-    char name[32];
-    if (argc < 6 || bs_parse_int(argv[2], 1, 65535, &port) != 0 ||
-        bs_parse_int(argv[4], 1, CONNECTIONS_MAX, &load.connections) != 0 ||
-        bs_parse_int(argv[5], 1, 3600, &seconds) != 0) {
-        fprintf(stderr, "usage: registry_load HOST PORT get|register CONNECTIONS SECONDS [PID]\n");
+    if (argc < 5 || !parse_url(argv[1], &load) || !parse_load(argv[2], &load) ||
+        bs_parse_int(argv[3], 1, CONNECTIONS_MAX, &load.connections) != 0 ||
+        bs_parse_int(argv[4], 1, 100000000, &amount) != 0) {
+        fprintf(stderr, "usage: registry_load http://ADDRESS:PORT[/PATH] "
+                        "get|latest|known|register|fill:NAME:BYTES|share:NAME:BYTES|delete:NAME|"
+                        "purge:NAME CONNECTIONS SECONDS|COUNT [PID]\n");
         return 2;
     }
-    load.to = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    if (inet_pton(AF_INET, argv[1], &load.to.sin_addr) != 1) {
-        fprintf(stderr, "registry_load: HOST is not an IPv4 address\n");
-        return 2;
-    }
-    snprintf(name, sizeof name, "p%d", (int)getpid());
-    load.run = name;
-    load.writes = strcmp(argv[3], "register") == 0;
     open_all(&load);
-    if (!load.writes)
+    if (!is_counted(&load) && !is(&load, "register"))
         fill(&load);
-    run(&load, 1); /* warm */
-    cpu = argc > 6 ? cpu_s(argv[6]) : 0;
-    took = run(&load, (double)seconds);
-    cpu = argc > 6 ? cpu_s(argv[6]) - cpu : 0;
-    printf("{\"bench\":\"registry\",\"load\":\"%s\",\"connections\":%" PRId64
-           ",\"requests\":%" PRId64 ",\"bad\":%" PRId64
-           ",\"seconds\":%.3f,\"per_s\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%.3f",
-           argv[3], load.connections, load.done, load.bad, took, (double)load.done / took,
-           percentile_ms(&load, 0.5), percentile_ms(&load, 0.99));
-    if (argc > 6)
-        printf(",\"cpu_us_each\":%.1f", cpu * 1e6 / (double)load.done);
-    printf("}\n");
+    if (!is_counted(&load))
+        run(&load, 1, INT64_MAX); /* warm */
+    cpu = pid ? cpu_s(pid) : 0;
+    took = is_counted(&load) ? run(&load, 3600, amount) : run(&load, (double)amount, INT64_MAX);
+    report(&load, took, pid ? cpu_s(pid) - cpu : -1);
     return load.bad ? 1 : 0;
 }
