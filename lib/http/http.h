@@ -2,7 +2,8 @@
  *
  * Handlers run on the server's own threads (`threads` of them) and must not block there: each
  * thread serves many connections. One that has to wait returns HT_BLOCKS and is called again on a
- * thread made for that, while its connection sleeps. */
+ * thread made for that, while its connection sleeps. The X-Request-ID of a request is in its
+ * answer. */
 #ifndef WEIR_HTTP_HTTP_H
 #define WEIR_HTTP_HTTP_H
 

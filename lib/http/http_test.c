@@ -109,7 +109,8 @@ static void ask(const char *method, int port, const char *path, const char *body
                 struct answer *ret)
 {
     CURL *curl = curl_easy_init();
-    struct curl_slist *headers = curl_slist_append(NULL, "X-Test: yes");
+    struct curl_slist *headers =
+        curl_slist_append(curl_slist_append(NULL, "X-Test: yes"), "X-Request-ID: r-17");
     char url[512];
     CURLcode rc;
     snprintf(url, sizeof url, "http://127.0.0.1:%d%s", port, path);
@@ -196,11 +197,13 @@ static void test_headers(void **state)
     assert_int_equal(a.status, 201);
     assert_non_null(strstr(bs_buf_text(&a.headers), "Location: /things/a"));
     assert_non_null(strstr(bs_buf_text(&a.headers), "Content-Type: application/json"));
+    assert_non_null(strstr(bs_buf_text(&a.headers), "X-Request-ID: r-17"));
     bs_buf_deinit(&a.body);
     bs_buf_deinit(&a.headers);
     ask("PATCH", ht_server_port(server), "/things/a", "{}", 2, &a);
     assert_int_equal(a.status, 405);
     assert_non_null(strstr(bs_buf_text(&a.headers), "Allow: GET, PUT, DELETE"));
+    assert_non_null(strstr(bs_buf_text(&a.headers), "X-Request-ID: r-17"));
     bs_buf_deinit(&a.body);
     bs_buf_deinit(&a.headers);
     ht_server_close(server);

@@ -143,6 +143,8 @@ static enum MHD_Result send_response(const struct ht_server *server, struct exch
     enum MHD_Result result;
     size_t len;
     uint8_t *body = bs_buf_steal(&response->body, &len);
+    const char *request_id =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Request-ID");
     const char *type = response->content_type         ? response->content_type
                        : server->options.content_type ? server->options.content_type
                                                       : "application/json";
@@ -160,6 +162,8 @@ static enum MHD_Result send_response(const struct ht_server *server, struct exch
     echo_field(server, connection, mhd);
     if (x->refused == 405 && x->allow)
         MHD_add_response_header(mhd, MHD_HTTP_HEADER_ALLOW, x->allow);
+    if (request_id && *request_id)
+        MHD_add_response_header(mhd, "X-Request-ID", request_id);
     result =
         MHD_queue_response(connection, (unsigned)(response->status ? response->status : 200), mhd);
     MHD_destroy_response(mhd);
