@@ -2,11 +2,11 @@
 #include "cli/client/codec.h"
 
 #include "lib/base/mem.h"
-#include "lib/serde/avro.h"
 #include "lib/serde/json.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 int cl_format_parse(const char *name, enum cl_format *ret)
 {
@@ -23,6 +23,7 @@ int cl_format_parse(const char *name, enum cl_format *ret)
 void cl_codec_deinit(struct cl_codec *codec)
 {
     sd_schema_unref(codec->schema);
+    rc_serializer_free(codec->serializer);
     bs_arena_deinit(&codec->arena);
     *codec = (struct cl_codec){0};
 }
@@ -43,27 +44,58 @@ int cl_file_read(const char *file, struct bs_buf *out, struct bs_error *err)
     return rc;
 }
 
-int cl_codec_resolve(struct cl_codec *codec, const char *file, struct bs_error *err)
+int cl_serde_add(struct cl_serde *serde, const char *arg)
 {
-    struct bs_buf text = BS_BUF_INIT;
-    int version, rc;
-    if (file == NULL) {
-        rc = rc_schema_latest(codec->registry, codec->subject, &codec->schema_id, &version,
-                              &codec->schema, err);
-        if (rc == BS_ENOTFOUND)
-            bs_error_wrap(err, "no schema to write with: give --schema FILE.avsc");
-        return rc;
-    }
-    rc = cl_file_read(file, &text, err);
-    if (rc == 0) {
-        rc = sd_schema_parse(bs_buf_bytes(&text), true, NULL, 0, &codec->schema, err);
-        if (rc != 0)
-            bs_error_wrap(err, "%s", file);
+    if (strchr(arg, '=') == NULL)
+        return BS_EINVAL;
+    serde->settings = bs_realloc(serde->settings, (serde->count + 1) * sizeof *serde->settings);
+    serde->settings[serde->count++] = arg;
+    return 0;
+}
+
+int cl_codec_open(struct cl_codec *codec, const struct cl_serde *serde, bool key,
+                  struct bs_error *err)
+{
+    struct bs_config *config;
+    struct rc_serializer_options options = {.key = key, .url = serde->url};
+    int rc = 0;
+    if (codec->format != CL_AVRO)
+        return 0;
+    options.config = config = rc_serde_config_new();
+    for (size_t i = 0; i < serde->count && rc == 0; i++) {
+        const char *sign = strchr(serde->settings[i], '=');
+        char *name = bs_strndup(serde->settings[i], (size_t)(sign - serde->settings[i]));
+        rc = rc_serde_set(config, key, name, sign + 1, "--serde", err);
+        bs_free(name);
     }
     if (rc == 0)
-        rc = rc_schema_register(codec->registry, codec->subject, bs_buf_bytes(&text),
-                                &codec->schema_id, err);
-    bs_buf_deinit(&text);
+        rc = rc_serializer_new(&options, &codec->serializer, err);
+    bs_config_free(config);
+    return rc;
+}
+
+int cl_codec_resolve(struct cl_codec *codec, const char *topic, const char *file,
+                     struct bs_error *err)
+{
+    struct bs_buf text = BS_BUF_INIT;
+    const struct rc_writing *writing;
+    int rc = 0;
+    if (codec->format != CL_AVRO)
+        return 0;
+    codec->topic = topic;
+    if (file) {
+        rc = cl_file_read(file, &text, err);
+        if (rc == 0) {
+            rc = sd_schema_parse(bs_buf_bytes(&text), true, NULL, 0, &codec->schema, err);
+            if (rc != 0)
+                bs_error_wrap(err, "%s", file);
+        }
+        bs_buf_deinit(&text);
+    }
+    if (rc == 0)
+        rc = rc_serializer_pick(codec->serializer, topic, codec->schema, &writing, err);
+    if (rc == BS_ENOTFOUND && file == NULL)
+        bs_error_wrap(err, "no schema to write with: give --schema FILE.avsc");
     return rc;
 }
 
@@ -88,11 +120,22 @@ int cl_hex_read(struct bs_bytes text, struct bs_buf *out, struct bs_error *err)
     return 0;
 }
 
+static int write_avro(struct cl_codec *codec, const struct sd_value *value, struct bs_buf *out,
+                      struct bs_bytes *ret_header, struct bs_error *err)
+{
+    const struct rc_writing *writing;
+    int rc = rc_serializer_pick(codec->serializer, codec->topic, codec->schema, &writing, err);
+    if (rc == 0 && writing->in_header)
+        *ret_header = bs_bytes(writing->header, sizeof writing->header);
+    return rc == 0 ? rc_writing_put(writing, value, out, err) : rc;
+}
+
 int cl_codec_write(struct cl_codec *codec, struct bs_bytes text, struct bs_buf *out,
-                   struct bs_error *err)
+                   struct bs_bytes *ret_header, struct bs_error *err)
 {
     struct sd_value value;
     int rc = 0;
+    *ret_header = (struct bs_bytes){0};
     bs_arena_reset(&codec->arena);
     switch (codec->format) {
     case CL_STRING:
@@ -107,34 +150,29 @@ int cl_codec_write(struct cl_codec *codec, struct bs_bytes text, struct bs_buf *
         return rc;
     case CL_AVRO:
         rc = sd_json_read(text, &codec->arena, &value, err);
-        if (rc != 0)
-            return rc;
-        sd_envelope_put(out, codec->schema_id);
-        return sd_avro_write(sd_schema_root(codec->schema), &value, out, err);
+        return rc != 0 ? rc : write_avro(codec, &value, out, ret_header, err);
     }
     return BS_EINVAL;
 }
 
-static int read_avro(struct cl_codec *codec, struct bs_bytes bytes, struct bs_buf *out,
-                     struct bs_error *err)
+static int read_avro(struct cl_codec *codec, struct bs_bytes header, struct bs_bytes bytes,
+                     struct bs_buf *out, struct bs_error *err)
 {
     struct sd_schema *schema = NULL;
     struct bs_bytes payload;
     struct sd_value value;
     int32_t id = 0;
-    int rc = sd_envelope_split(bytes, &id, &payload, err);
+    int rc = rc_serializer_open(codec->serializer, header, bytes, &id, &schema, &payload, err);
     if (rc == 0)
-        rc = rc_schema_by_id(codec->registry, id, &schema, err);
-    if (rc == 0)
-        rc = sd_avro_read(sd_schema_root(schema), payload, &codec->arena, &value, err);
+        rc = sd_payload_read(sd_schema_root(schema), payload, &codec->arena, &value, err);
     if (rc == 0)
         rc = sd_json_write(&value, true, out, err);
     sd_schema_unref(schema);
     return rc;
 }
 
-int cl_codec_read(struct cl_codec *codec, struct bs_bytes bytes, bool quoted, struct bs_buf *out,
-                  struct bs_error *err)
+int cl_codec_read(struct cl_codec *codec, struct bs_bytes header, struct bs_bytes bytes,
+                  bool quoted, struct bs_buf *out, struct bs_error *err)
 {
     struct sd_value value;
     int rc;
@@ -160,7 +198,7 @@ int cl_codec_read(struct cl_codec *codec, struct bs_bytes bytes, bool quoted, st
         rc = sd_json_read(bytes, &codec->arena, &value, err);
         return rc != 0 ? rc : sd_json_write(&value, true, out, err);
     case CL_AVRO:
-        return read_avro(codec, bytes, out, err);
+        return read_avro(codec, header, bytes, out, err);
     }
     return BS_EINVAL;
 }

@@ -3,31 +3,45 @@
 #ifndef WEIR_CLI_CLIENT_CODEC_H
 #define WEIR_CLI_CLIENT_CODEC_H
 
-#include "lib/registry/client.h"
+#include "lib/registry/serializer.h"
 
 enum cl_format { CL_STRING, CL_JSON, CL_HEX, CL_AVRO };
 
 struct cl_codec {
     enum cl_format format;
-    struct rc_client *registry; /* borrowed; needed for CL_AVRO */
-    const char *subject;        /* writing Avro: whose schema */
-    struct sd_schema *schema;   /* writing Avro, once resolved */
-    int32_t schema_id;
-    struct bs_arena arena; /* of the record at hand */
+    struct rc_serializer *serializer; /* CL_AVRO; owned */
+    const char *topic;                /* writing Avro */
+    struct sd_schema *schema;         /* writing Avro: of the file, or NULL: the registry's */
+    struct bs_arena arena;            /* of the record at hand */
+};
+
+/* What --registry and --serde say, for a key's and a value's codec; zeroed at first. */
+struct cl_serde {
+    const char *url;
+    const char **settings; /* "NAME=VALUE" */
+    size_t count;
 };
 
 /* "string" | "json" | "hex" | "avro". */
 int cl_format_parse(const char *name, enum cl_format *ret);
 void cl_codec_deinit(struct cl_codec *codec); /* accepts a zeroed one */
-/* Writing Avro: registers the schema of `file`, or takes the subject's latest (file NULL). A schema
- * that the registry refuses is an error that holds its message, which names the field. */
-int cl_codec_resolve(struct cl_codec *codec, const char *file, struct bs_error *err);
-/* Text → bytes of the record, appended. */
-int cl_codec_write(struct cl_codec *codec, struct bs_bytes text, struct bs_buf *out,
-                   struct bs_error *err);
-/* Bytes of a record → text, appended; `quoted`: as a JSON value (strings in quotes). */
-int cl_codec_read(struct cl_codec *codec, struct bs_bytes bytes, bool quoted, struct bs_buf *out,
+/* For --serde. BS_EINVAL: not NAME=VALUE. */
+int cl_serde_add(struct cl_serde *serde, const char *arg);
+/* With format avro: the serializer for keys or values. */
+int cl_codec_open(struct cl_codec *codec, const struct cl_serde *serde, bool key,
                   struct bs_error *err);
+/* Writing Avro: finds the schema to write with, from that of `file` (NULL: none) and as the options
+ * say. One that the registry refuses is an error that holds its message, which names the field. */
+int cl_codec_resolve(struct cl_codec *codec, const char *topic, const char *file,
+                     struct bs_error *err);
+/* Text → bytes of the record, appended. *ret_header, for the record's headers, is without pointer
+ * when the bytes say the schema themselves; valid until the next call. */
+int cl_codec_write(struct cl_codec *codec, struct bs_bytes text, struct bs_buf *out,
+                   struct bs_bytes *ret_header, struct bs_error *err);
+/* Bytes of a record → text, appended; `quoted`: as a JSON value (strings in quotes). `header`: the
+ * last one with the schema's id, or without pointer. */
+int cl_codec_read(struct cl_codec *codec, struct bs_bytes header, struct bs_bytes bytes,
+                  bool quoted, struct bs_buf *out, struct bs_error *err);
 /* Hex digits → bytes, appended. */
 int cl_hex_read(struct bs_bytes text, struct bs_buf *out, struct bs_error *err);
 /* A whole file, at most 1 MiB. */

@@ -14,17 +14,25 @@
 #include <string.h>
 #include <time.h>
 
-enum { KEY_KEY_FORMAT = 0x2000, KEY_REGISTRY, KEY_MAX, KEY_UNTIL, KEY_SHOW, KEY_UNCOMMITTED };
+enum {
+    KEY_KEY_FORMAT = 0x2000,
+    KEY_REGISTRY,
+    KEY_MAX,
+    KEY_UNTIL,
+    KEY_SHOW,
+    KEY_UNCOMMITTED,
+    KEY_SERDE
+};
 
 struct consume_args {
     struct cl_kafka kafka;
     struct cl_printer printer;
-    const char *topic, *group, *registry_url;
+    const char *topic, *group;
+    struct cl_serde serde;
     int64_t from; /* offset, RD_KAFKA_OFFSET_BEGINNING or _END; with by_time a timestamp in ms */
     bool by_time, until_end, uncommitted;
     int32_t partition; /* -1: all */
     int64_t max, printed;
-    struct rc_client *registry;
     rd_kafka_topic_partition_list_t *reading; /* opaque set: its end has been seen */
 };
 
@@ -63,6 +71,11 @@ static const struct argp_option OPTIONS[] = {
      .key = KEY_REGISTRY,
      .arg = "URL",
      .doc = "Default $WEIR_REGISTRY_URL or http://127.0.0.1:8081"},
+    {.name = "serde",
+     .key = KEY_SERDE,
+     .arg = "NAME=VALUE",
+     .doc = "Any option of Confluent's Avro deserializer, as basic.auth.user.info=ME:SECRET; key. "
+            "or value. before NAME for one side; may be repeated"},
     {0}};
 
 static bool parse_time(const char *text, int64_t *ret_ms)
@@ -165,7 +178,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         args->uncommitted = true;
         return 0;
     case KEY_REGISTRY:
-        args->registry_url = arg;
+        args->serde.url = arg;
+        return 0;
+    case KEY_SERDE:
+        if (cl_serde_add(&args->serde, arg) != 0)
+            argp_error(state, "--serde takes NAME=VALUE, not '%s'", arg);
         return 0;
     case ARGP_KEY_ARG:
         if (args->topic)
@@ -220,7 +237,6 @@ static int start(struct consume_args *args, struct bs_error *err)
 {
     const struct rd_kafka_metadata *metadata = NULL;
     const struct rd_kafka_metadata_topic *topic = NULL;
-    struct rc_options registry = {.url = args->registry_url};
     rd_kafka_conf_t *conf = make_conf(args, err);
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     int rc;
@@ -229,9 +245,10 @@ static int start(struct consume_args *args, struct bs_error *err)
     rc = cl_kafka_open(&args->kafka, RD_KAFKA_CONSUMER, conf, err);
     if (rc == 0)
         rc = cl_kafka_topic(&args->kafka, args->topic, &metadata, &topic, err);
-    if (rc == 0 && (args->printer.key.format == CL_AVRO || args->printer.value.format == CL_AVRO))
-        rc = rc_client_new(&registry, &args->registry, err);
-    args->printer.key.registry = args->printer.value.registry = args->registry;
+    if (rc == 0)
+        rc = cl_codec_open(&args->printer.key, &args->serde, true, err);
+    if (rc == 0)
+        rc = cl_codec_open(&args->printer.value, &args->serde, false, err);
     if (rc == 0)
         rc = list_partitions(args, topic, err);
     if (rc == 0 && args->group) {
@@ -316,7 +333,7 @@ int cl_consume_main(int argc, char **argv)
     struct consume_args args = {.from = RD_KAFKA_OFFSET_END,
                                 .partition = -1,
                                 .printer.separator = "\t",
-                                .registry_url =
+                                .serde.url =
                                     registry && *registry ? registry : "http://127.0.0.1:8081"};
     struct bs_error err = {0};
     char name[] = "weir consume";
@@ -334,6 +351,6 @@ int cl_consume_main(int argc, char **argv)
         rd_kafka_topic_partition_list_destroy(args.reading);
     cl_kafka_deinit(&args.kafka);
     cl_printer_deinit(&args.printer);
-    rc_client_free(args.registry);
+    bs_free(args.serde.settings);
     return status;
 }

@@ -28,8 +28,34 @@ static void put_headers(const rd_kafka_message_t *message, struct bs_buf *out)
     bs_buf_puts(out, "]");
 }
 
+/* The last header of that name; without pointer: none. */
+static struct bs_bytes last_header(const rd_kafka_message_t *message, const char *name)
+{
+    rd_kafka_headers_t *headers = NULL;
+    const void *value = NULL;
+    size_t size = 0;
+    if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        rd_kafka_header_get_last(headers, name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return (struct bs_bytes){0};
+    return bs_bytes(value, size);
+}
+
+static int put_key(struct cl_printer *printer, const rd_kafka_message_t *message, bool quoted,
+                   struct bs_error *err)
+{
+    return cl_codec_read(&printer->key, last_header(message, rc_schema_header(true)),
+                         bs_bytes(message->key, message->key_len), quoted, &printer->line, err);
+}
+
+static int put_value(struct cl_printer *printer, const rd_kafka_message_t *message, bool quoted,
+                     struct bs_error *err)
+{
+    return cl_codec_read(&printer->value, last_header(message, rc_schema_header(false)),
+                         bs_bytes(message->payload, message->len), quoted, &printer->line, err);
+}
+
 static int put_record(struct cl_printer *printer, const rd_kafka_message_t *message,
-                      struct bs_bytes key, struct bs_bytes value, struct bs_error *err)
+                      struct bs_error *err)
 {
     struct bs_buf *out = &printer->line;
     rd_kafka_timestamp_type_t type;
@@ -42,11 +68,11 @@ static int put_record(struct cl_printer *printer, const rd_kafka_message_t *mess
                   message->partition, message->offset, timestamp);
     put_headers(message, out);
     bs_buf_puts(out, ",\"key\":");
-    rc = cl_codec_read(&printer->key, key, true, out, err);
+    rc = put_key(printer, message, true, err);
     if (rc != 0)
         return bs_error_wrap(err, "key");
     bs_buf_puts(out, ",\"value\":");
-    rc = cl_codec_read(&printer->value, value, true, out, err);
+    rc = put_value(printer, message, true, err);
     bs_buf_puts(out, "}");
     return rc;
 }
@@ -54,19 +80,17 @@ static int put_record(struct cl_printer *printer, const rd_kafka_message_t *mess
 int cl_printer_print(struct cl_printer *printer, const rd_kafka_message_t *message,
                      struct bs_error *err)
 {
-    struct bs_bytes key = bs_bytes(message->key, message->key_len);
-    struct bs_bytes value = bs_bytes(message->payload, message->len);
     int rc = 0;
     bs_buf_reset(&printer->line);
     if (printer->show == CL_SHOW_RECORD) {
-        rc = put_record(printer, message, key, value, err);
+        rc = put_record(printer, message, err);
     } else {
         if (printer->show == CL_SHOW_KEY) {
-            rc = cl_codec_read(&printer->key, key, false, &printer->line, err);
+            rc = put_key(printer, message, false, err);
             bs_buf_puts(&printer->line, printer->separator);
         }
         if (rc == 0)
-            rc = cl_codec_read(&printer->value, value, false, &printer->line, err);
+            rc = put_value(printer, message, false, err);
     }
     if (rc != 0)
         return bs_error_wrap(err, "%s[%" PRId32 "]@%" PRId64, rd_kafka_topic_name(message->rkt),

@@ -13,16 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_KEY_FORMAT = 0x2000, KEY_SCHEMA, KEY_KEY_SCHEMA, KEY_REGISTRY, KEY_NULL };
+enum { KEY_KEY_FORMAT = 0x2000, KEY_SCHEMA, KEY_KEY_SCHEMA, KEY_REGISTRY, KEY_NULL, KEY_SERDE };
 
 struct produce_args {
     struct cl_kafka kafka;
     struct cl_codec key, value;
-    const char *topic, *separator, *fixed_key, *null_text, *schema, *key_schema, *registry_url;
+    const char *topic, *separator, *fixed_key, *null_text, *schema, *key_schema;
+    struct cl_serde serde;
     char **headers; /* "name=value" */
     size_t header_count;
     int32_t partition;
-    struct rc_client *registry;
     int64_t line, delivered;
     struct bs_error failed; /* of the first record that was not delivered */
 };
@@ -44,12 +44,18 @@ static const struct argp_option OPTIONS[] = {
     {.name = "schema",
      .key = KEY_SCHEMA,
      .arg = "FILE.avsc",
-     .doc = "Registered for TOPIC-value; without it the subject's latest version is used"},
+     .doc = "Registered for TOPIC-value unless --serde says otherwise; without it the subject's "
+            "latest version is used"},
     {.name = "key-schema", .key = KEY_KEY_SCHEMA, .arg = "FILE.avsc", .doc = "For TOPIC-key"},
     {.name = "registry",
      .key = KEY_REGISTRY,
      .arg = "URL",
      .doc = "Default $WEIR_REGISTRY_URL or http://127.0.0.1:8081"},
+    {.name = "serde",
+     .key = KEY_SERDE,
+     .arg = "NAME=VALUE",
+     .doc = "Any option of Confluent's Avro serializer, as auto.register.schemas=false; key. or "
+            "value. before NAME for one side; may be repeated"},
     {0}};
 
 static void take_format(struct argp_state *state, const char *arg, enum cl_format *ret)
@@ -104,7 +110,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         args->key_schema = arg;
         return 0;
     case KEY_REGISTRY:
-        args->registry_url = arg;
+        args->serde.url = arg;
+        return 0;
+    case KEY_SERDE:
+        if (cl_serde_add(&args->serde, arg) != 0)
+            argp_error(state, "--serde takes NAME=VALUE, not '%s'", arg);
         return 0;
     case ARGP_KEY_ARG:
         if (args->topic)
@@ -134,12 +144,11 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
     }
 }
 
-static int open_all(struct produce_args *args, char *subjects[2], struct bs_error *err)
+static int open_all(struct produce_args *args, struct bs_error *err)
 {
     const struct rd_kafka_metadata *metadata = NULL;
     const struct rd_kafka_metadata_topic *topic = NULL;
     rd_kafka_conf_t *conf = cl_kafka_conf(&args->kafka, err);
-    struct rc_options registry = {.url = args->registry_url};
     int rc;
     if (conf == NULL)
         return err->code;
@@ -152,39 +161,53 @@ static int open_all(struct produce_args *args, char *subjects[2], struct bs_erro
         rc = cl_kafka_topic(&args->kafka, args->topic, &metadata, &topic, err);
     if (metadata)
         rd_kafka_metadata_destroy(metadata);
-    if (rc == 0 && (args->key.format == CL_AVRO || args->value.format == CL_AVRO))
-        rc = rc_client_new(&registry, &args->registry, err);
-    args->key.registry = args->value.registry = args->registry;
-    args->key.subject = subjects[0] = bs_asprintf("%s-key", args->topic);
-    args->value.subject = subjects[1] = bs_asprintf("%s-value", args->topic);
-    if (rc == 0 && args->key.format == CL_AVRO)
-        rc = cl_codec_resolve(&args->key, args->key_schema, err);
-    if (rc == 0 && args->value.format == CL_AVRO)
-        rc = cl_codec_resolve(&args->value, args->schema, err);
+    if (rc == 0)
+        rc = cl_codec_open(&args->key, &args->serde, true, err);
+    if (rc == 0)
+        rc = cl_codec_open(&args->value, &args->serde, false, err);
+    if (rc == 0)
+        rc = cl_codec_resolve(&args->key, args->topic, args->key_schema, err);
+    if (rc == 0)
+        rc = cl_codec_resolve(&args->value, args->topic, args->schema, err);
     return rc;
 }
 
-static rd_kafka_headers_t *make_headers(const struct produce_args *args)
+/* A record's own parts. */
+struct record {
+    struct bs_bytes key, value;
+    struct bs_bytes key_header, value_header; /* schema ids; without pointer: none */
+};
+
+static void add_header(rd_kafka_headers_t *headers, bool key, struct bs_bytes value)
 {
-    rd_kafka_headers_t *headers = rd_kafka_headers_new(args->header_count);
+    if (value.ptr)
+        rd_kafka_header_add(headers, rc_schema_header(key), -1, value.ptr, (ssize_t)value.len);
+}
+
+static rd_kafka_headers_t *make_headers(const struct produce_args *args,
+                                        const struct record *record)
+{
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(args->header_count + 2);
     for (size_t i = 0; i < args->header_count; i++) {
         const char *sign = strchr(args->headers[i], '=');
         rd_kafka_header_add(headers, args->headers[i], sign - args->headers[i], sign + 1, -1);
     }
+    add_header(headers, true, record->key_header);
+    add_header(headers, false, record->value_header);
     return headers;
 }
 
 /* Hands one record to librdkafka, waiting while its queue is full. */
-static int send_record(struct produce_args *args, struct bs_bytes key, struct bs_bytes value,
-                       struct bs_error *err)
+static int send_record(struct produce_args *args, const struct record *record, struct bs_error *err)
 {
     for (;;) {
-        rd_kafka_headers_t *headers = make_headers(args);
+        rd_kafka_headers_t *headers = make_headers(args, record);
         rd_kafka_resp_err_t code = rd_kafka_producev(
             args->kafka.rk, RD_KAFKA_V_TOPIC(args->topic), RD_KAFKA_V_PARTITION(args->partition),
-            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.ptr, key.len),
-            RD_KAFKA_V_VALUE((void *)(uintptr_t)value.ptr, value.len), RD_KAFKA_V_HEADERS(headers),
-            RD_KAFKA_V_END);
+            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+            RD_KAFKA_V_KEY(record->key.ptr, record->key.len),
+            RD_KAFKA_V_VALUE((void *)(uintptr_t)record->value.ptr, record->value.len),
+            RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
             return 0;
         rd_kafka_headers_destroy(headers);
@@ -201,31 +224,31 @@ static int send_record(struct produce_args *args, struct bs_bytes key, struct bs
 static int send_line(struct produce_args *args, struct bs_bytes line, struct bs_buf key_buf[1],
                      struct bs_buf value_buf[1], struct bs_error *err)
 {
-    struct bs_bytes key = bs_bytes_text(args->fixed_key), value = line, no_value = {0};
+    struct record record = {.key = bs_bytes_text(args->fixed_key), .value = line};
     int rc = 0;
     if (args->separator) {
         size_t n = strlen(args->separator);
         const uint8_t *at = memmem(line.ptr, line.len, args->separator, n);
         if (at == NULL)
             return bs_error_set(err, BS_EINVAL, "no key separator '%s' in it", args->separator);
-        key = bs_bytes(line.ptr, (size_t)(at - line.ptr));
-        value = bs_bytes(at + n, line.len - key.len - n);
+        record.key = bs_bytes(line.ptr, (size_t)(at - line.ptr));
+        record.value = bs_bytes(at + n, line.len - record.key.len - n);
     }
     bs_buf_reset(key_buf);
     bs_buf_reset(value_buf);
-    if (key.ptr)
-        rc = cl_codec_write(&args->key, key, key_buf, err);
+    if (record.key.ptr)
+        rc = cl_codec_write(&args->key, record.key, key_buf, &record.key_header, err);
     if (rc != 0)
         return bs_error_wrap(err, "key");
-    if (args->null_text && bs_bytes_is(value, args->null_text)) {
-        value = no_value;
+    if (args->null_text && bs_bytes_is(record.value, args->null_text)) {
+        record.value = (struct bs_bytes){0};
     } else {
-        rc = cl_codec_write(&args->value, value, value_buf, err);
-        value = bs_bytes(bs_buf_text(value_buf), value_buf->len);
+        rc = cl_codec_write(&args->value, record.value, value_buf, &record.value_header, err);
+        record.value = bs_bytes(bs_buf_text(value_buf), value_buf->len);
     }
-    if (key.ptr)
-        key = bs_bytes(bs_buf_text(key_buf), key_buf->len);
-    return rc != 0 ? rc : send_record(args, key, value, err);
+    if (record.key.ptr)
+        record.key = bs_bytes(bs_buf_text(key_buf), key_buf->len);
+    return rc != 0 ? rc : send_record(args, &record, err);
 }
 
 static int send_all(struct produce_args *args, struct bs_error *err)
@@ -267,15 +290,15 @@ int cl_produce_main(int argc, char **argv)
                                      .children = CHILDREN};
     const char *registry = getenv("WEIR_REGISTRY_URL");
     struct produce_args args = {.partition = RD_KAFKA_PARTITION_UA,
-                                .registry_url =
+                                .serde.url =
                                     registry && *registry ? registry : "http://127.0.0.1:8081"};
-    char *subjects[2] = {0}, name[] = "weir produce";
+    char name[] = "weir produce";
     struct bs_error err = {0};
     int status = CL_OK;
     argv[0] = name;
     cl_kafka_init(&args.kafka);
     cl_verb_parse(&ARGP, argc, argv, &args);
-    if (open_all(&args, subjects, &err) != 0 || send_all(&args, &err) != 0) {
+    if (open_all(&args, &err) != 0 || send_all(&args, &err) != 0) {
         status = cl_verb_fail(argv[0], &err, cl_kafka_hint(&err));
         if (args.delivered)
             fprintf(stderr, "%s: %" PRId64 " records were delivered before that\n", argv[0],
@@ -284,9 +307,7 @@ int cl_produce_main(int argc, char **argv)
     cl_kafka_deinit(&args.kafka);
     cl_codec_deinit(&args.key);
     cl_codec_deinit(&args.value);
-    rc_client_free(args.registry);
+    bs_free(args.serde.settings);
     bs_free(args.headers);
-    bs_free(subjects[0]);
-    bs_free(subjects[1]);
     return status;
 }

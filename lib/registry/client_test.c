@@ -7,11 +7,12 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-static _Atomic int asked; /* counted by the server's threads */
+static _Atomic int asked, entered; /* counted by the server's threads */
 
 static int by_id(void *ctx, struct ht_request *request, struct ht_response *response)
 {
@@ -45,12 +46,45 @@ static int version(void *ctx, struct ht_request *request, struct ht_response *re
 
 static int enter(void *ctx, struct ht_request *request, struct ht_response *response)
 {
+    const char *subject = request->params[0];
+    int times = atomic_fetch_add(&entered, 1) + 1;
     (void)ctx;
-    if (strcmp(request->params[0], "bad") == 0)
+    if (strcmp(subject, "bad") == 0)
         return ht_error(response, 409, 409, "field 'amount' has no default");
-    if (strcmp(request->params[0], "slow") == 0)
+    if (*subject == 's')
+        return ht_error(response, atoi(subject + 1), 50301, "later");
+    if (strcmp(subject, "once") == 0 && times < 3)
         return ht_error(response, 503, 50301, "later");
     bs_buf_printf(&response->body, "{\"id\":%zu}", request->body.len);
+    return 0;
+}
+
+static int by_guid(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    (void)ctx;
+    atomic_fetch_add(&asked, 1);
+    if (strcmp(request->params[0], "ef524ea1-b91e-7317-3d93-8ade36c1db32") != 0)
+        return ht_error(response, 404, 40403, "Schema not found");
+    bs_buf_puts(&response->body, "{\"schema\":\"\\\"long\\\"\"}");
+    return 0;
+}
+
+static int ids_of(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    (void)ctx;
+    if (strcmp(request->params[0], "ef524ea1-b91e-7317-3d93-8ade36c1db32") == 0)
+        bs_buf_puts(&response->body,
+                    "[{\"context\":\".x\",\"id\":3},{\"context\":\".\",\"id\":7}]");
+    else
+        bs_buf_puts(&response->body, "[]");
+    return 0;
+}
+
+static int signed_in(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    const char *sign = ht_header(request, "Authorization");
+    (void)ctx;
+    bs_buf_puts(&response->body, sign ? sign : "none");
     return 0;
 }
 
@@ -58,6 +92,9 @@ static const struct ht_route routes[] = {
     {"GET", "/schemas/ids/{id}", 0, by_id, ""},
     {"GET", "/subjects/{subject}/versions/{version}", 0, version, ""},
     {"POST", "/subjects/{subject}/versions", 10000, enter, ""},
+    {"GET", "/schemas/guids/{guid}", 0, by_guid, ""},
+    {"GET", "/schemas/guids/{guid}/ids", 0, ids_of, ""},
+    {"GET", "/signed", 0, signed_in, ""},
 };
 
 struct fixture {
@@ -70,7 +107,7 @@ static int setup(void **state)
     static struct fixture f;
     struct ht_options options = {
         .listen = "127.0.0.1:0", .routes = routes, .route_count = sizeof routes / sizeof *routes};
-    struct rc_options client = {.cache_max = 2, .timeout_ms = 20000};
+    struct rc_options client = {.cache_max = 2, .timeout_ms = 20000, .retries_wait_ms = 1};
     char url[128];
     assert_int_equal(ht_server_open(&options, &f.server, NULL), 0);
     /* nothing listens on the first one */
@@ -79,6 +116,7 @@ static int setup(void **state)
     client.url = url;
     assert_int_equal(rc_client_new(&client, &f.client, NULL), 0);
     atomic_store(&asked, 0);
+    atomic_store(&entered, 0);
     *state = &f;
     return 0;
 }
@@ -127,31 +165,123 @@ static void test_references(void **state)
     sd_schema_unref(schema);
 }
 
+static void test_guid(void **state)
+{
+    static const uint8_t guid[16] = {0xef, 0x52, 0x4e, 0xa1, 0xb9, 0x1e, 0x73, 0x17,
+                                     0x3d, 0x93, 0x8a, 0xde, 0x36, 0xc1, 0xdb, 0x32};
+    static const uint8_t other[16] = {1};
+    struct fixture *f = *state;
+    struct sd_schema *schema, *again;
+    struct bs_error err = {0};
+    int32_t id = 0, same = 0;
+    if (rc_schema_by_guid(f->client, guid, &id, &schema, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(id, 7); /* of the default context */
+    assert_int_equal(sd_schema_root(schema)->kind, SD_AVRO_LONG);
+    assert_int_equal(rc_schema_by_guid(f->client, guid, &same, &again, &err), 0);
+    assert_ptr_equal(again, schema);
+    assert_int_equal(same, 7);
+    assert_int_equal(atomic_load(&asked), 1);
+    assert_int_equal(rc_schema_by_guid(f->client, other, &id, &again, &err), BS_ENOTFOUND);
+    assert_non_null(strstr(err.text, "01000000-0000-0000-0000-000000000000"));
+    sd_schema_unref(schema);
+    sd_schema_unref(again);
+}
+
 static void test_subject(void **state)
 {
     struct fixture *f = *state;
-    struct sd_schema *schema;
+    struct rc_version version;
     struct bs_error err = {0};
-    int32_t id;
-    int number;
-    assert_int_equal(rc_schema_latest(f->client, "a/b", &id, &number, &schema, &err), 0);
-    assert_int_equal(id, 44);
-    assert_int_equal(number, 2);
-    sd_schema_unref(schema);
-    assert_int_equal(rc_schema_latest(f->client, "none", &id, &number, &schema, &err),
-                     BS_ENOTFOUND);
-    assert_int_equal(rc_schema_register(f->client, "a/b", bs_bytes_text("\"int\""), &id, &err), 0);
-    assert_int_equal(id, (int)strlen("{\"schema\":\"\\\"int\\\"\"}"));
-    assert_int_equal(rc_schema_register(f->client, "bad", bs_bytes_text("\"int\""), &id, &err),
-                     BS_ECONFLICT);
+    assert_int_equal(rc_version_latest(f->client, "a/b", &version, &err), 0);
+    assert_int_equal(version.id, 44);
+    assert_int_equal(version.number, 2);
+    assert_false(version.has_guid);
+    rc_version_deinit(&version);
+    assert_int_equal(rc_version_latest(f->client, "none", &version, &err), BS_ENOTFOUND);
+    assert_int_equal(
+        rc_version_register(f->client, "a/b", bs_bytes_text("\"int\""), false, &version, &err), 0);
+    assert_int_equal(version.id, (int)strlen("{\"schema\":\"\\\"int\\\"\"}"));
+    assert_int_equal(
+        rc_version_register(f->client, "bad", bs_bytes_text("\"int\""), false, &version, &err),
+        BS_ECONFLICT);
     assert_non_null(strstr(err.text, "field 'amount' has no default"));
-    assert_int_equal(rc_schema_register(f->client, "slow", bs_bytes_text("\"int\""), &id, &err),
-                     BS_EBUSY);
+    assert_int_equal(atomic_load(&entered), 2); /* a refusal is final */
+}
+
+/* What may pass is asked again, as often as the options say. */
+static void test_again(void **state)
+{
+    static const struct {
+        const char *subject;
+        int rc, asked;
+    } cases[] = {{"s503", BS_EBUSY, 4},    {"s500", BS_EBUSY, 4},    {"s502", BS_EBUSY, 4},
+                 {"s504", BS_ETIMEOUT, 4}, {"s408", BS_ETIMEOUT, 4}, {"s429", BS_EBUSY, 4},
+                 {"s401", BS_EDENIED, 1},  {"s403", BS_EDENIED, 1},  {"s404", BS_ENOTFOUND, 1},
+                 {"s422", BS_EINVAL, 1},   {"s501", BS_EBUSY, 1},    {"once", 0, 3}};
+    struct fixture *f = *state;
+    struct bs_buf out = BS_BUF_INIT;
+    struct rc_version version;
+    int status = 0;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bs_error err = {0};
+        atomic_store(&entered, 0);
+        int rc = rc_version_register(f->client, cases[i].subject, bs_bytes_text("\"int\""), false,
+                                     &version, &err);
+        if (rc != cases[i].rc || atomic_load(&entered) != cases[i].asked)
+            fail_msg("%s: %d after %d calls: %s", cases[i].subject, rc, atomic_load(&entered),
+                     err.text);
+        if (rc == BS_EDENIED && !strstr(err.text, "hint: "))
+            fail_msg("%s: what to do? %s", cases[i].subject, err.text);
+    }
+    atomic_store(&entered, 0);
+    assert_int_equal(
+        rc_request(f->client, "POST", "/subjects/s503/versions", "{}", &out, &status, NULL), 0);
+    assert_int_equal(status, 503);
+    assert_int_equal(atomic_load(&entered), 1);
+    bs_buf_deinit(&out);
+}
+
+static void expect_sign_in(const char *server, const char *user_info, const char *want)
+{
+    struct rc_options options = {.url = server, .user_info = user_info, .retries_max = -1};
+    struct rc_client *client;
+    struct bs_error err = {0};
+    struct bs_buf out = BS_BUF_INIT;
+    int status = 0;
+    if (rc_client_new(&options, &client, &err) < 0)
+        fail_msg("%s", err.text);
+    if (rc_request(client, "GET", "/signed", NULL, &out, &status, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_string_equal(bs_buf_text(&out), want);
+    bs_buf_deinit(&out);
+    rc_client_free(client);
+}
+
+static void test_sign_in(void **state)
+{
+    struct fixture *f = *state;
+    char url[128];
+    int port = ht_server_port(f->server);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d", port);
+    expect_sign_in(url, NULL, "none");
+    expect_sign_in(url, "user:pa:ss", "Basic dXNlcjpwYTpzcw==");
+    snprintf(url, sizeof url, "http://us%%40er:p%%3Aw%%2f@127.0.0.1:%d/", port);
+    expect_sign_in(url, NULL, "Basic dXNAZXI6cDp3Lw==");
+    expect_sign_in(url, "a:b", "Basic YTpi");
 }
 
 static void test_unreachable(void **state)
 {
-    struct rc_options options = {.url = "http://user:secret@127.0.0.1:1"};
+    static const char *const bad[] = {"localhost:8081",
+                                      " ,",
+                                      "ftp://a:1",
+                                      "http://",
+                                      "http:///x",
+                                      "http://user:secret@",
+                                      "http://user:secret@/x",
+                                      "htp://user:secret@host:1"};
+    struct rc_options options = {.url = "http://user:secret@127.0.0.1:1", .retries_wait_ms = 1};
     struct rc_client *client;
     struct sd_schema *schema;
     struct bs_error err;
@@ -161,10 +291,11 @@ static void test_unreachable(void **state)
     assert_non_null(strstr(err.text, "127.0.0.1:1/schemas/ids/1"));
     assert_null(strstr(err.text, "secret"));
     rc_client_free(client);
-    options.url = "localhost:8081";
-    assert_int_equal(rc_client_new(&options, &client, &err), BS_EINVAL);
-    options.url = " ,";
-    assert_int_equal(rc_client_new(&options, &client, &err), BS_EINVAL);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        options.url = bad[i];
+        if (rc_client_new(&options, &client, &err) != BS_EINVAL || strstr(err.text, "secret"))
+            fail_msg("'%s': %s", bad[i], err.text);
+    }
     rc_client_free(NULL);
 }
 
@@ -174,6 +305,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_by_id, setup, teardown),
         cmocka_unit_test_setup_teardown(test_references, setup, teardown),
         cmocka_unit_test_setup_teardown(test_subject, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_guid, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sign_in, setup, teardown),
         cmocka_unit_test(test_unreachable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,8 @@
 #include "lib/base/mem.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
 
 #define uthash_malloc(size)    bs_alloc(size)
 #define uthash_free(ptr, size) bs_free(ptr)
@@ -13,7 +15,14 @@
 
 enum { IDLE_MAX = 8 };
 
+/* The key: a GUID, or an id in the first four bytes, zeros, and a last byte that tells them apart.
+ */
+struct key {
+    uint8_t bytes[17];
+};
+
 struct entry {
+    struct key key;
     int32_t id;
     struct sd_schema *schema;
     UT_hash_handle hh;
@@ -23,6 +32,7 @@ struct rc_shared {
     pthread_mutex_t lock;
     struct entry *entries; /* in order of use: the oldest first */
     size_t count, max;
+    _Atomic size_t first;
     void *idle[IDLE_MAX];
     size_t idle_count;
 };
@@ -55,36 +65,82 @@ void rc_shared_free(struct rc_shared *shared, void (*handle_free)(void *handle))
     bs_free(shared);
 }
 
-struct sd_schema *rc_shared_get(struct rc_shared *shared, int32_t id)
+static struct key key_of(int32_t id, const uint8_t *guid)
+{
+    struct key key = {.bytes = {[16] = guid != NULL}};
+    memcpy(key.bytes, guid ? (const void *)guid : &id, guid ? 16 : sizeof id);
+    return key;
+}
+
+static struct sd_schema *get(struct rc_shared *shared, struct key key, int32_t *ret_id)
 {
     struct sd_schema *schema = NULL;
     struct entry *entry;
     pthread_mutex_lock(&shared->lock);
-    HASH_FIND(hh, shared->entries, &id, sizeof id, entry);
+    HASH_FIND(hh, shared->entries, &key, sizeof key, entry);
     if (entry) {
         HASH_DEL(shared->entries, entry); /* to the end: used last */
-        HASH_ADD(hh, shared->entries, id, sizeof entry->id, entry);
+        HASH_ADD(hh, shared->entries, key, sizeof entry->key, entry);
         schema = sd_schema_ref(entry->schema);
+        *ret_id = entry->id;
     }
     pthread_mutex_unlock(&shared->lock);
     return schema;
 }
 
-void rc_shared_put(struct rc_shared *shared, int32_t id, struct sd_schema *schema)
+/* Two threads may have asked at the same time: the first one's object is the one. */
+static void put(struct rc_shared *shared, struct key key, int32_t id, struct sd_schema **schema)
 {
+    struct sd_schema *mine = *schema;
     struct entry *entry;
     pthread_mutex_lock(&shared->lock);
-    HASH_FIND(hh, shared->entries, &id, sizeof id, entry);
+    HASH_FIND(hh, shared->entries, &key, sizeof key, entry);
     if (entry == NULL) {
         entry = bs_new(struct entry);
+        entry->key = key;
         entry->id = id;
-        entry->schema = sd_schema_ref(schema);
-        HASH_ADD(hh, shared->entries, id, sizeof entry->id, entry);
+        entry->schema = sd_schema_ref(mine);
+        HASH_ADD(hh, shared->entries, key, sizeof entry->key, entry);
         shared->count++;
         while (shared->count > shared->max)
             entry_remove(shared, shared->entries);
+    } else if (entry->schema != mine) {
+        *schema = sd_schema_ref(entry->schema);
+        sd_schema_unref(mine);
     }
     pthread_mutex_unlock(&shared->lock);
+}
+
+struct sd_schema *rc_shared_get(struct rc_shared *shared, int32_t id)
+{
+    return get(shared, key_of(id, NULL), &id);
+}
+
+void rc_shared_put(struct rc_shared *shared, int32_t id, struct sd_schema **schema)
+{
+    put(shared, key_of(id, NULL), id, schema);
+}
+
+struct sd_schema *rc_shared_get_guid(struct rc_shared *shared, const uint8_t guid[16],
+                                     int32_t *ret_id)
+{
+    return get(shared, key_of(0, guid), ret_id);
+}
+
+void rc_shared_put_guid(struct rc_shared *shared, const uint8_t guid[16], int32_t id,
+                        struct sd_schema **schema)
+{
+    put(shared, key_of(0, guid), id, schema);
+}
+
+size_t rc_shared_first(struct rc_shared *shared)
+{
+    return atomic_load(&shared->first);
+}
+
+void rc_shared_set_first(struct rc_shared *shared, size_t first)
+{
+    atomic_store(&shared->first, first);
 }
 
 void *rc_shared_take_handle(struct rc_shared *shared)

@@ -6,46 +6,115 @@
 
 #include <curl/curl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-int rc_transport_init(struct rc_transport *transport, const char *urls, long timeout_ms,
+/* ---- the list of URLs ---- */
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'                 ? c - '0'
+           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                : -1;
+}
+
+/* Percent-decodes a part of a URL. */
+static char *decoded(const char *text, size_t len)
+{
+    char *out = bs_strndup(text, len), *to = out;
+    for (const char *p = out; *p; p++) {
+        int high = *p == '%' ? hex_digit(p[1]) : -1, low = high >= 0 ? hex_digit(p[2]) : -1;
+        *to++ = low >= 0 ? (char)(high << 4 | low) : *p;
+        p += low >= 0 ? 2 : 0;
+    }
+    *to = '\0';
+    return out;
+}
+
+/* "user:password"; a password may hold colons. */
+static void set_user(struct rc_server *server, const char *info, size_t len, bool escaped)
+{
+    const char *colon = memchr(info, ':', len);
+    size_t user_len = colon ? (size_t)(colon - info) : len;
+    const char *password = colon ? colon + 1 : "";
+    size_t password_len = colon ? len - user_len - 1 : 0;
+    bs_free(server->user);
+    bs_free(server->password);
+    server->user = escaped ? decoded(info, user_len) : bs_strndup(info, user_len);
+    server->password =
+        escaped ? decoded(password, password_len) : bs_strndup(password, password_len);
+}
+
+static int add_server(struct rc_transport *transport, const char *text, size_t len,
+                      struct bs_error *err)
+{
+    const char *scheme = len > 8 && strncmp(text, "https://", 8) == 0  ? "https://"
+                         : len > 7 && strncmp(text, "http://", 7) == 0 ? "http://"
+                                                                       : NULL;
+    size_t skip = scheme ? strlen(scheme) : 0;
+    const char *rest = text + skip, *at = NULL;
+    size_t rest_len = len - skip, authority = 0;
+    struct rc_server *server;
+    while (authority < rest_len && strchr("/?#", rest[authority]) == NULL)
+        authority++;
+    for (size_t i = 0; i < authority; i++)
+        if (rest[i] == '@')
+            at = rest + i;
+    if (scheme == NULL || at == rest + authority - 1 || authority == 0) {
+        const char *sign = memrchr(text, '@', len), *shown = sign ? sign + 1 : text;
+        return bs_error_set(err, BS_EINVAL,
+                            "registry URL \"%.*s\": http://host:port or https://host:port is "
+                            "accepted, several separated by commas",
+                            (int)(text + len - shown), shown);
+    }
+    if (transport->server_count == RC_URLS_MAX)
+        return bs_error_set(err, BS_ELIMIT, "more than %d registry URLs", RC_URLS_MAX);
+    transport->servers =
+        bs_realloc(transport->servers, (transport->server_count + 1) * sizeof *transport->servers);
+    server = &transport->servers[transport->server_count++];
+    *server = (struct rc_server){0};
+    if (at) {
+        set_user(server, rest, (size_t)(at - rest), true);
+        rest_len -= (size_t)(at + 1 - rest);
+        rest = at + 1;
+    }
+    while (rest_len && rest[rest_len - 1] == '/')
+        rest_len--;
+    server->url = bs_asprintf("%s%.*s", scheme, (int)rest_len, rest);
+    return 0;
+}
+
+int rc_transport_init(struct rc_transport *transport, const struct rc_options *options,
                       struct rc_shared *shared, struct bs_error *err)
 {
-    const char *at = urls ? urls : "";
-    *transport = (struct rc_transport){.timeout_ms = timeout_ms, .shared = shared};
+    const char *at = options->url ? options->url : "";
+    int rc = 0;
+    *transport = (struct rc_transport){.options = *options, .shared = shared};
     curl_global_init(CURL_GLOBAL_DEFAULT); /* counted, and safe from threads since 7.84 */
-    while (*at) {
-        size_t len;
-        at += strspn(at, ", \t");
-        len = strcspn(at, ", \t");
-        if (len == 0)
-            break;
-        transport->urls = bs_realloc(transport->urls, (transport->url_count + 1) * sizeof(char *));
-        transport->urls[transport->url_count] = bs_strndup(at, len);
-        while (len && transport->urls[transport->url_count][len - 1] == '/')
-            transport->urls[transport->url_count][--len] = '\0';
-        if (strncmp(transport->urls[transport->url_count++], "http", 4) != 0) {
-            int rc = bs_error_set(err, BS_EINVAL,
-                                  "registry URL \"%.*s\": http://host:port or https://host:port "
-                                  "is accepted, several separated by commas",
-                                  (int)len, at);
-            rc_transport_deinit(transport);
-            return rc;
-        }
-        at += strcspn(at, ", \t");
+    while (rc == 0 && *(at += strspn(at, ", \t"))) {
+        size_t len = strcspn(at, ", \t");
+        rc = add_server(transport, at, len, err);
+        at += len;
     }
-    if (transport->url_count == 0) {
+    if (rc == 0 && transport->server_count == 0)
+        rc = bs_error_set(err, BS_EINVAL, "no registry URL is given (\"http://host:port\")");
+    for (size_t i = 0; rc == 0 && options->user_info && i < transport->server_count; i++)
+        set_user(&transport->servers[i], options->user_info, strlen(options->user_info), false);
+    transport->options.url = transport->options.user_info = NULL;
+    if (rc < 0)
         rc_transport_deinit(transport);
-        return bs_error_set(err, BS_EINVAL, "no registry URL is given (\"http://host:port\")");
-    }
-    return 0;
+    return rc;
 }
 
 void rc_transport_deinit(struct rc_transport *transport)
 {
-    for (size_t i = 0; i < transport->url_count; i++)
-        bs_free(transport->urls[i]);
-    bs_free(transport->urls);
+    for (size_t i = 0; i < transport->server_count; i++) {
+        bs_free(transport->servers[i].url);
+        bs_free(transport->servers[i].user);
+        bs_free(transport->servers[i].password);
+    }
+    bs_free(transport->servers);
     *transport = (struct rc_transport){0};
     curl_global_cleanup();
 }
@@ -73,12 +142,17 @@ char *rc_escape(const char *text)
     return (char *)bs_buf_steal(&out, &len);
 }
 
-/* A URL for messages: without user and password. */
-static const char *shown(const char *url)
+static const char *shown(const struct rc_server *server)
 {
-    const char *at = strrchr(url, '@');
-    return at ? at + 1 : url;
+    return strstr(server->url, "://") + 3;
 }
+
+const char *rc_transport_shown(const struct rc_transport *transport)
+{
+    return shown(&transport->servers[rc_shared_first(transport->shared)]);
+}
+
+/* ---- one exchange ---- */
 
 static size_t take(char *data, size_t size, size_t count, void *ctx)
 {
@@ -89,31 +163,37 @@ static size_t take(char *data, size_t size, size_t count, void *ctx)
     return size * count;
 }
 
-static void set_options(const struct rc_transport *transport, CURL *curl, const char *method,
-                        const char *url, const char *body, struct curl_slist *headers,
-                        struct bs_buf *out)
+static void set_options(const struct rc_transport *transport, const struct rc_server *server,
+                        CURL *curl, const char *method, const char *url, const char *body,
+                        struct curl_slist *headers, struct bs_buf *out)
 {
     curl_easy_reset(curl); /* keeps the connections */
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, transport->timeout_ms);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)transport->options.connect_timeout_ms);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)transport->options.timeout_ms);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, out);
+    if (server->user) {
+        curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+        curl_easy_setopt(curl, CURLOPT_USERNAME, server->user);
+        curl_easy_setopt(curl, CURLOPT_PASSWORD, server->password);
+    }
     if (body) {
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
     }
 }
 
-static int ask_one(struct rc_transport *transport, const char *base, const char *method,
-                   const char *path, const char *body, struct bs_buf *out, int *ret_status,
-                   struct bs_error *err)
+static int ask_one(struct rc_transport *transport, const struct rc_server *server,
+                   const char *method, const char *path, const char *body, struct bs_buf *out,
+                   int *ret_status, struct bs_error *err)
 {
-    char *url = bs_asprintf("%s%s", base, path);
+    char *url = bs_asprintf("%s%s", server->url, path);
     CURL *curl = rc_shared_take_handle(transport->shared);
     struct curl_slist *headers = NULL;
     size_t before = out->len;
@@ -129,13 +209,17 @@ static int ask_one(struct rc_transport *transport, const char *base, const char 
     headers = curl_slist_append(headers, "Content-Type: application/vnd.schemaregistry.v1+json");
     headers = curl_slist_append(headers, "Accept: application/vnd.schemaregistry.v1+json");
     headers = curl_slist_append(headers, "Expect:");
-    set_options(transport, curl, method, url, body, headers, out);
+    set_options(transport, server, curl, method, url, body, headers, out);
     code = curl_easy_perform(curl);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    if (code != CURLE_OK) {
+    if (code == CURLE_WRITE_ERROR) {
+        out->len = before;
+        rc = bs_error_set(err, BS_ELIMIT, "registry %s %s%s: the answer has more than %d MiB",
+                          method, shown(server), path, RC_ANSWER_MAX >> 20);
+    } else if (code != CURLE_OK) {
         out->len = before;
         rc = bs_error_set(err, code == CURLE_OPERATION_TIMEDOUT ? BS_ETIMEOUT : BS_ECONNECT,
-                          "registry %s %s%s: %s", method, shown(base), path,
+                          "registry %s %s%s: %s", method, shown(server), path,
                           curl_easy_strerror(code));
     }
     *ret_status = (int)status;
@@ -146,17 +230,68 @@ static int ask_one(struct rc_transport *transport, const char *base, const char 
     return rc;
 }
 
+/* ---- rounds ---- */
+
+static bool may_pass(int rc, int status)
+{
+    if (rc < 0)
+        return rc == BS_ECONNECT || rc == BS_ETIMEOUT;
+    return status == 408 || status == 429 || status == 500 || (status >= 502 && status <= 504);
+}
+
 int rc_transport_ask(struct rc_transport *transport, const char *method, const char *path,
                      const char *body, struct bs_buf *out, int *ret_status, struct bs_error *err)
 {
-    size_t before = out->len;
+    size_t before = out->len, first = rc_shared_first(transport->shared);
+    bool answered = false;
     int rc = 0;
-    for (size_t i = 0; i < transport->url_count; i++) {
-        bool last = i + 1 == transport->url_count;
-        out->len = before;
-        rc = ask_one(transport, transport->urls[i], method, path, body, out, ret_status, err);
-        if ((rc == 0 && *ret_status < 500) || last)
+    for (size_t i = 0; i < transport->server_count; i++) {
+        size_t at = (first + i) % transport->server_count, start = out->len;
+        int status = 0;
+        rc = ask_one(transport, &transport->servers[at], method, path, body, out, &status, err);
+        if (rc < 0)
+            continue;
+        if (start > before)
+            memmove(out->data + before, out->data + start, out->len - start);
+        out->len -= start - before;
+        *ret_status = status;
+        answered = true;
+        rc_shared_set_first(transport->shared, at);
+        if (!may_pass(0, status))
             break;
     }
-    return rc;
+    return answered ? 0 : rc;
+}
+
+/* Doubled from round to round up to the bound, then shortened by up to a half at random, so that
+ * clients that failed together do not come back together. */
+static int64_t wait_of(const struct rc_options *options, int round)
+{
+    int64_t ms = options->retries_wait_ms;
+    struct timespec now;
+    for (int i = 0; i < round && ms < options->retries_max_wait_ms; i++)
+        ms *= 2;
+    if (ms > options->retries_max_wait_ms)
+        ms = options->retries_max_wait_ms;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return ms - (ms > 1 ? (now.tv_nsec / 1000) % (ms / 2 + 1) : 0);
+}
+
+int rc_transport_ask_again(struct rc_transport *transport, const char *method, const char *path,
+                           const char *body, struct bs_buf *out, int *ret_status,
+                           struct bs_error *err)
+{
+    size_t before = out->len;
+    for (int round = 0;; round++) {
+        int rc = rc_transport_ask(transport, method, path, body, out, ret_status, err);
+        int64_t ms;
+        struct timespec pause;
+        if (!may_pass(rc, *ret_status) || round >= transport->options.retries_max)
+            return rc;
+        out->len = before;
+        ms = wait_of(&transport->options, round);
+        pause = (struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+        while (nanosleep(&pause, &pause) != 0)
+            ;
+    }
 }

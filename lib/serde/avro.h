@@ -52,4 +52,26 @@ int sd_envelope_split(struct bs_bytes message, int32_t *ret_id, struct bs_bytes 
                       struct bs_error *err);
 void sd_envelope_put(struct bs_buf *out, int32_t id);
 
+/* What names a message's schema: an id, or a GUID. It stands in front of the payload (an id only),
+ * or in the last header of this name, and then the message is the payload alone. */
+#define SD_KEY_SCHEMA_HEADER   "__key_schema_id"
+#define SD_VALUE_SCHEMA_HEADER "__value_schema_id"
+enum { SD_SCHEMA_HEADER_SIZE = 17 };
+struct sd_schema_id {
+    bool is_guid;
+    int32_t id;
+    uint8_t guid[16];
+};
+/* `header` without pointer: there is none. */
+int sd_schema_id_split(struct bs_bytes header, struct bs_bytes message, struct sd_schema_id *ret,
+                       struct bs_bytes *ret_payload, struct bs_error *err);
+void sd_schema_id_header(const uint8_t guid[16], uint8_t ret[SD_SCHEMA_HEADER_SIZE]);
+
+/* A payload: as sd_avro_write and sd_avro_read, but when the schema as a whole is `bytes` the bytes
+ * are the payload, without their length. */
+int sd_payload_write(const struct sd_node *schema, const struct sd_value *value, struct bs_buf *out,
+                     struct bs_error *err);
+int sd_payload_read(const struct sd_node *schema, struct bs_bytes payload, struct bs_arena *arena,
+                    struct sd_value *ret, struct bs_error *err);
+
 #endif

@@ -1,13 +1,12 @@
 /* Converter: string, json, avro, bytes, and auto (what begins with the registry's magic byte 0,
  * which no JSON text can, is Avro; the rest is JSON).
  *
- * Schemas are kept by id and by (topic, schema text pointer): a task sees few of them, and the
- * tables are dropped with the task. JSON with schemas.enable=true wraps as Connect's JsonConverter
+ * Schemas are kept by object and by text pointer: a task sees few of them, and the tables are
+ * dropped with the task. JSON with schemas.enable=true wraps as Connect's JsonConverter
  * does; what it reads is translated into an Avro schema, so sinks know one kind of schema only. */
 #include "runtime/connect/convert.h"
 
 #include "lib/base/mem.h"
-#include "lib/serde/avro.h"
 #include "lib/serde/json.h"
 #include "runtime/connect/config.h"
 #include "runtime/connect/envelope.h"
@@ -20,30 +19,27 @@
 
 enum kind { KIND_STRING, KIND_JSON, KIND_AVRO, KIND_BYTES, KIND_AUTO };
 
-/* Schemas that were read, by id. */
-struct by_id {
+/* Schemas that were read, by the client's object; each text once. */
+struct seen {
     UT_hash_handle hh;
-    int32_t id;
-    struct sd_schema *schema;
+    struct sd_schema *schema; /* counted */
     char *text;
 };
 
-/* Schemas that are written, by topic and text pointer. */
-struct by_text {
-    struct by_text *next;
-    char *topic;
+/* Schemas that are written, by text pointer. */
+struct given {
+    struct given *next;
     const char *text;
     struct sd_schema *schema;
-    int32_t id;
 };
 
 struct rt_converter {
     enum kind kind;
     bool schemas; /* JSON in Connect's envelope */
     const char *which;
-    struct rc_client *registry;
-    struct by_id *ids;
-    struct by_text *texts; /* the last used one first */
+    struct rc_serializer *serializer; /* Avro; NULL: there is no registry */
+    struct seen *seen;
+    struct given *given; /* the last new one first */
     struct rt_envelopes *envelopes;
 };
 
@@ -87,8 +83,68 @@ int rt_converter_check(const char *name, struct bs_error *err)
     return kind_of(name, &kind, &is_class, err);
 }
 
+bool rt_converter_is_avro(const char *name)
+{
+    enum kind kind;
+    bool is_class;
+    return kind_of(name, &kind, &is_class, NULL) == 0 && kind == KIND_AVRO;
+}
+
+/* The options <which>.converter.* that are not the converter's own. */
+static int read_settings(const struct cn_config *config, const char *which, struct bs_config *ret,
+                         struct bs_error *err)
+{
+    static const char *const OWN[] = {"schemas.enable", "plugin.version"};
+    char prefix[32];
+    int len = snprintf(prefix, sizeof(prefix), "%s.converter.", which);
+    for (size_t i = 0; i < config->count; i++) {
+        const char *name = config->names[i];
+        if (strncmp(name, prefix, (size_t)len) || !strcmp(name + len, OWN[0]) ||
+            !strcmp(name + len, OWN[1]))
+            continue;
+        int result =
+            rc_serde_set(ret, !strcmp(which, "key"), name + len, config->values[i], name, err);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+int rt_converter_check_avro(const struct cn_config *config, const char *which, struct bs_error *err)
+{
+    struct bs_config *settings = rc_serde_config_new();
+    int result = read_settings(config, which, settings, err);
+    bs_config_free(settings);
+    return result;
+}
+
+static int open_serializer(struct rt_converter *converter, const struct cn_config *config,
+                           const struct rt_registry *registry, struct bs_error *err)
+{
+    struct bs_config *settings = rc_serde_config_new();
+    struct rc_serializer_options options = {.config = settings,
+                                            .key = !strcmp(converter->which, "key"),
+                                            .client = registry ? registry->client : NULL};
+    int result = read_settings(config, converter->which, settings, err);
+    bool own_url = result == 0 && bs_config_text(settings, "schema.registry.url");
+    if (result == 0 && registry && registry->serde) {
+        options.url = bs_config_text(registry->serde, "schema.registry.url");
+        result = rc_serde_inherit(settings, registry->serde, err);
+    }
+    if (result == 0 && !options.client && !own_url && converter->kind == KIND_AVRO)
+        result = bs_error_set(err, BS_EUNSUPPORTED,
+                              "%s.converter is avro, but the worker has no schema registry; start "
+                              "it with --registry, or set %s.converter.schema.registry.url",
+                              converter->which, converter->which);
+    if (result == 0 && (options.client || own_url))
+        result = rc_serializer_new(&options, &converter->serializer, err);
+    bs_config_free(settings);
+    return result;
+}
+
 int rt_converter_new(const struct cn_config *config, const char *which, const char *otherwise,
-                     struct rc_client *registry, struct rt_converter **ret, struct bs_error *err)
+                     const struct rt_registry *registry, struct rt_converter **ret,
+                     struct bs_error *err)
 {
     char option[64];
     enum kind kind;
@@ -98,99 +154,96 @@ int rt_converter_new(const struct cn_config *config, const char *which, const ch
     int result = kind_of(name ? name : otherwise, &kind, &is_class, err);
     if (result < 0)
         return bs_error_wrap(err, "option %s", option);
-    if (kind == KIND_AVRO && !registry)
-        return bs_error_set(err, BS_EUNSUPPORTED,
-                            "%s is avro, but the worker has no schema registry; start it with "
-                            "--registry",
-                            option);
     snprintf(option, sizeof(option), "%s.converter.schemas.enable", which);
     const char *schemas = rt_config_option(config, option);
     struct rt_converter *converter = bs_new(struct rt_converter);
     converter->kind = kind;
     converter->which = which;
-    converter->registry = registry;
     converter->schemas = kind == KIND_JSON && (schemas ? !strcasecmp(schemas, "true") : is_class);
     converter->envelopes = rt_envelopes_new();
+    if (kind == KIND_AVRO || kind == KIND_AUTO)
+        result = open_serializer(converter, config, registry, err);
+    if (result < 0) {
+        rt_converter_free(converter);
+        return result;
+    }
     *ret = converter;
     return 0;
 }
 
+static void seen_free(struct seen *seen)
+{
+    sd_schema_unref(seen->schema);
+    bs_free(seen->text);
+    bs_free(seen);
+}
+
 void rt_converter_free(struct rt_converter *converter)
 {
-    struct by_id *id, *next_id;
+    struct seen *seen, *next_seen;
     if (!converter)
         return;
-    HASH_ITER (hh, converter->ids, id, next_id) {
-        HASH_DEL(converter->ids, id);
-        sd_schema_unref(id->schema);
-        bs_free(id->text);
-        bs_free(id);
+    HASH_ITER (hh, converter->seen, seen, next_seen) {
+        HASH_DEL(converter->seen, seen);
+        seen_free(seen);
     }
-    while (converter->texts) {
-        struct by_text *next = converter->texts->next;
-        sd_schema_unref(converter->texts->schema);
-        bs_free(converter->texts->topic);
-        bs_free(converter->texts);
-        converter->texts = next;
+    while (converter->given) {
+        struct given *next = converter->given->next;
+        sd_schema_unref(converter->given->schema);
+        bs_free(converter->given);
+        converter->given = next;
     }
+    rc_serializer_free(converter->serializer);
     rt_envelopes_free(converter->envelopes);
     bs_free(converter);
 }
 
+bool rt_converter_may_pass(int result)
+{
+    return result == BS_ECONNECT || result == BS_ETIMEOUT || result == BS_EBUSY;
+}
+
 /* ---- writing ---- */
 
-static int text_schema(struct rt_converter *converter, const char *topic, const char *text,
-                       struct by_text **ret, struct bs_error *err)
+static int given_schema(struct rt_converter *converter, const char *text, struct sd_schema **ret,
+                        struct bs_error *err)
 {
-    for (struct by_text **at = &converter->texts; *at; at = &(*at)->next)
-        if ((*at)->text == text && !strcmp((*at)->topic, topic)) {
-            *ret = *at;
+    *ret = NULL;
+    if (!text)
+        return 0;
+    for (struct given *at = converter->given; at; at = at->next)
+        if (at->text == text) {
+            *ret = at->schema;
             return 0;
         }
-    struct sd_schema *schema = NULL;
-    int32_t id = 0;
-    int version, result;
-    char *subject = bs_asprintf("%s-%s", topic, converter->which);
-    if (text) {
-        result = sd_schema_parse(bs_bytes_text(text), true, NULL, 0, &schema, err);
-        if (result == 0)
-            result =
-                rc_schema_register(converter->registry, subject, bs_bytes_text(text), &id, err);
-    } else {
-        result = rc_schema_latest(converter->registry, subject, &id, &version, &schema, err);
-        if (result == BS_ENOTFOUND)
-            bs_error_set(err, result,
-                         "no schema: the connector gives none and the registry has no subject %s; "
-                         "set schema.file or register one",
-                         subject);
-    }
-    bs_free(subject);
-    if (result < 0) {
-        sd_schema_unref(schema);
+    int result = sd_schema_parse(bs_bytes_text(text), true, NULL, 0, ret, err);
+    if (result < 0)
         return result;
-    }
-    struct by_text *entry = bs_new(struct by_text);
-    *entry = (struct by_text){.next = converter->texts,
-                              .topic = bs_strdup(topic),
-                              .text = text,
-                              .schema = schema,
-                              .id = id};
-    converter->texts = *ret = entry;
+    struct given *given = bs_new(struct given);
+    *given = (struct given){.next = converter->given, .text = text, .schema = *ret};
+    converter->given = given;
     return 0;
 }
 
 static int write_avro(struct rt_converter *converter, const char *topic,
-                      const struct cn_value *value, const char *schema, struct bs_arena *arena,
-                      struct bs_buf *out, struct bs_error *err)
+                      const struct cn_value *value, const char *text, struct bs_arena *arena,
+                      struct bs_buf *out, struct bs_bytes *ret_header, struct bs_error *err)
 {
-    struct by_text *entry;
+    const struct rc_writing *writing;
+    struct sd_schema *schema;
     struct sd_value tree;
-    int result = text_schema(converter, topic, schema, &entry, err);
+    int result = given_schema(converter, text, &schema, err);
+    if (result == 0)
+        result = rc_serializer_pick(converter->serializer, topic, schema, &writing, err);
+    if (result == BS_ENOTFOUND && !text)
+        bs_error_wrap(err, "no schema: the connector gives none and the registry has none; set "
+                           "schema.file or register one");
     if (result < 0)
         return result;
+    if (writing->in_header)
+        *ret_header = bs_bytes(writing->header, sizeof(writing->header));
     rt_tree_to_serde(value, arena, &tree);
-    sd_envelope_put(out, entry->id);
-    return sd_avro_write(sd_schema_root(entry->schema), &tree, out, err);
+    return rc_writing_put(writing, &tree, out, err);
 }
 
 static int write_json(struct rt_converter *converter, const struct cn_value *value,
@@ -224,8 +277,10 @@ static int write_string(const struct cn_value *value, struct bs_arena *arena, st
 
 int rt_converter_write(struct rt_converter *converter, const char *topic,
                        const struct cn_value *value, const char *schema, struct bs_arena *arena,
-                       struct bs_buf *out, bool *ret_null, struct bs_error *err)
+                       struct bs_buf *out, bool *ret_null, struct bs_bytes *ret_header,
+                       struct bs_error *err)
 {
+    *ret_header = (struct bs_bytes){0};
     *ret_null = value->type == CN_NULL;
     if (*ret_null)
         return 0;
@@ -233,7 +288,7 @@ int rt_converter_write(struct rt_converter *converter, const char *topic,
     case KIND_STRING:
         return write_string(value, arena, out, err);
     case KIND_AVRO:
-        return write_avro(converter, topic, value, schema, arena, out, err);
+        return write_avro(converter, topic, value, schema, arena, out, ret_header, err);
     case KIND_BYTES:
         if (value->type != CN_STRING && value->type != CN_BYTES)
             return bs_error_set(err, BS_EINVAL, "the bytes converter takes text or bytes only");
@@ -246,48 +301,56 @@ int rt_converter_write(struct rt_converter *converter, const char *topic,
 
 /* ---- reading ---- */
 
-static int id_schema(struct rt_converter *converter, int32_t id, struct by_id **ret,
-                     struct bs_error *err)
+/* The one kept for this schema, or for another object of the same text: what was read before points
+ * into it. Takes the reference. */
+static const struct seen *keep_seen(struct rt_converter *converter, struct sd_schema *schema)
 {
-    struct by_id *entry;
-    HASH_FIND(hh, converter->ids, &id, sizeof(id), entry);
-    if (!entry) {
-        struct sd_schema *schema;
-        struct bs_buf text = BS_BUF_INIT;
-        int result = rc_schema_by_id(converter->registry, id, &schema, err);
-        if (result < 0)
-            return result;
-        sd_schema_text(schema, false, &text);
-        entry = bs_new(struct by_id);
-        entry->id = id;
-        entry->schema = schema;
-        entry->text = bs_strdup(bs_buf_text(&text));
-        bs_buf_deinit(&text);
-        HASH_ADD(hh, converter->ids, id, sizeof(entry->id), entry);
+    struct seen *seen, *next;
+    struct bs_buf text = BS_BUF_INIT;
+    HASH_FIND_PTR(converter->seen, &schema, seen);
+    if (seen) {
+        sd_schema_unref(schema);
+        return seen;
     }
-    *ret = entry;
-    return 0;
+    sd_schema_text(schema, false, &text);
+    HASH_ITER (hh, converter->seen, seen, next)
+        if (!strcmp(seen->text, bs_buf_text(&text)))
+            break;
+    if (seen) {
+        sd_schema_unref(schema);
+    } else {
+        seen = bs_new(struct seen);
+        seen->text = bs_strdup(bs_buf_text(&text));
+        seen->schema = schema;
+        HASH_ADD_PTR(converter->seen, schema, seen);
+    }
+    bs_buf_deinit(&text);
+    return seen;
 }
 
-static int read_avro(struct rt_converter *converter, struct bs_bytes bytes, struct bs_arena *arena,
-                     struct cn_value *ret, const char **ret_schema, struct bs_error *err)
+static int read_avro(struct rt_converter *converter, struct bs_bytes header, struct bs_bytes bytes,
+                     struct bs_arena *arena, struct cn_value *ret, const char **ret_schema,
+                     struct bs_error *err)
 {
+    const struct seen *seen;
+    struct sd_schema *schema;
     struct bs_bytes payload;
     struct sd_value tree;
-    struct by_id *entry = NULL;
     int32_t id;
-    int result = sd_envelope_split(bytes, &id, &payload, err);
-    if (result == 0 && !converter->registry)
-        result = bs_error_set(err, BS_EUNSUPPORTED,
-                              "Avro with schema id %d, but the worker has no schema registry", id);
-    if (result == 0)
-        result = id_schema(converter, id, &entry, err);
-    if (result == 0)
-        result = sd_avro_read(sd_schema_root(entry->schema), payload, arena, &tree, err);
+    int result;
+    if (!converter->serializer)
+        return bs_error_set(err, BS_EUNSUPPORTED,
+                            "this is Avro with a schema's id, but the worker has no schema "
+                            "registry; start it with --registry");
+    result = rc_serializer_open(converter->serializer, header, bytes, &id, &schema, &payload, err);
+    if (result < 0)
+        return result;
+    seen = keep_seen(converter, schema);
+    result = sd_payload_read(sd_schema_root(seen->schema), payload, arena, &tree, err);
     if (result < 0)
         return result;
     rt_tree_from_serde(&tree, arena, ret);
-    *ret_schema = entry->text;
+    *ret_schema = seen->text;
     return 0;
 }
 
@@ -307,8 +370,9 @@ static int read_json(struct rt_converter *converter, struct bs_bytes bytes, stru
     return 0;
 }
 
-int rt_converter_read(struct rt_converter *converter, struct bs_bytes bytes, struct bs_arena *arena,
-                      struct cn_value *ret, const char **ret_schema, struct bs_error *err)
+int rt_converter_read(struct rt_converter *converter, struct bs_bytes header, struct bs_bytes bytes,
+                      struct bs_arena *arena, struct cn_value *ret, const char **ret_schema,
+                      struct bs_error *err)
 {
     *ret = (struct cn_value){.type = CN_NULL};
     *ret_schema = NULL;
@@ -321,10 +385,10 @@ int rt_converter_read(struct rt_converter *converter, struct bs_bytes bytes, str
         ret->text = (struct cn_text){(const char *)bytes.ptr, bytes.len};
         return 0;
     case KIND_AVRO:
-        return read_avro(converter, bytes, arena, ret, ret_schema, err);
+        return read_avro(converter, header, bytes, arena, ret, ret_schema, err);
     case KIND_AUTO:
-        if (bytes.len && bytes.ptr[0] == 0)
-            return read_avro(converter, bytes, arena, ret, ret_schema, err);
+        if (header.ptr || (bytes.len && bytes.ptr[0] == 0))
+            return read_avro(converter, header, bytes, arena, ret, ret_schema, err);
         return read_json(converter, bytes, arena, ret, ret_schema, err);
     default:
         return read_json(converter, bytes, arena, ret, ret_schema, err);

@@ -277,6 +277,9 @@ static void check_together(struct check *check)
         const char *name = rt_config_get(config, converters[i]);
         if (name && rt_converter_check(name, &err) < 0)
             report(check, converters[i], err.text);
+        else if (name && rt_converter_is_avro(name) &&
+                 rt_converter_check_avro(config, i ? "value" : "key", &err) < 0)
+            report(check, converters[i], err.text);
     }
     if (*rt_config_option(config, "transforms"))
         report(check, "transforms", "transforms are not supported yet; do it in a pipeline");

@@ -56,7 +56,7 @@ struct rt_written {
 struct rt_connect_host {
     char *bootstrap, *group_id, *advertised;
     char *instance; /* or NULL: alone */
-    struct rc_client *registry;
+    struct rt_registry registry;
     void *owner;
     unsigned connectors_max;
     struct rt_plugins *plugins;

@@ -7,20 +7,20 @@
 #define WEIR_RUNTIME_CONNECT_HOST_H
 
 #include "lib/http/http.h"
-#include "lib/registry/client.h"
+#include "runtime/connect/convert.h"
 
 struct rt_connect_host;
 
 struct rt_connect_options {
-    const char *bootstrap;      /* "host:port,…" */
-    const char *group_id;       /* "connect-cluster": names the internal topics' group */
-    const char *instance;       /* stable name of this worker among those that share connectors;
-                                 * NULL: it is alone and runs all of them at once */
-    struct rc_client *registry; /* borrowed; NULL: Avro converters are refused */
-    const char *plugin_dir;     /* NULL: lib/weir/connectors beside the program */
-    const char *advertised;     /* "host:port" for worker_id in states */
-    void *owner;                /* given back by rt_connect_owner: routes share one context */
-    unsigned connectors_max;    /* 0: 256 */
+    const char *bootstrap;       /* "host:port,…" */
+    const char *group_id;        /* "connect-cluster": names the internal topics' group */
+    const char *instance;        /* stable name of this worker among those that share connectors;
+                                  * NULL: it is alone and runs all of them at once */
+    struct rt_registry registry; /* borrowed; without client Avro converters need their own URL */
+    const char *plugin_dir;      /* NULL: lib/weir/connectors beside the program */
+    const char *advertised;      /* "host:port" for worker_id in states */
+    void *owner;                 /* given back by rt_connect_owner: routes share one context */
+    unsigned connectors_max;     /* 0: 256 */
 };
 
 /* Replays the internal topics (made where absent) and starts what is configured to run. */

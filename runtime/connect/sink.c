@@ -257,6 +257,18 @@ static void put_headers(struct side *side, const rd_kafka_message_t *message,
     record->header_count = n;
 }
 
+/* The last one of that name; without pointer: none. */
+static struct bs_bytes last_header(const rd_kafka_message_t *message, const char *name)
+{
+    rd_kafka_headers_t *headers;
+    const void *value = NULL;
+    size_t len = 0;
+    if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        rd_kafka_header_get_last(headers, name, &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return (struct bs_bytes){0};
+    return bs_bytes(value, len);
+}
+
 static int convert(struct side *side, const rd_kafka_message_t *message, struct bs_error *err)
 {
     struct bs_error why = {0};
@@ -267,14 +279,16 @@ static int convert(struct side *side, const rd_kafka_message_t *message, struct 
                                  .offset = message->offset,
                                  .timestamp = rd_kafka_message_timestamp(message, &kind)};
     const char *stage = "KEY_CONVERTER";
-    int result = rt_converter_read(side->key, bs_bytes(message->key, message->key_len),
-                                   &side->arena, &record->key, &record->key_schema, &why);
+    int result = rt_converter_read(side->key, last_header(message, rc_schema_header(true)),
+                                   bs_bytes(message->key, message->key_len), &side->arena,
+                                   &record->key, &record->key_schema, &why);
     if (result == 0) {
         stage = "VALUE_CONVERTER";
-        result = rt_converter_read(side->value, bs_bytes(message->payload, message->len),
-                                   &side->arena, &record->value, &record->value_schema, &why);
+        result = rt_converter_read(side->value, last_header(message, rc_schema_header(false)),
+                                   bs_bytes(message->payload, message->len), &side->arena,
+                                   &record->value, &record->value_schema, &why);
     }
-    if (result == BS_ECONNECT || result == BS_ETIMEOUT)
+    if (rt_converter_may_pass(result))
         return bs_error_set(err, result, "%s", why.text);
     if (result < 0) {
         bs_error_wrap(&why, "%s[%d]@%lld: %s", record->topic, (int)record->partition,
@@ -383,7 +397,7 @@ static int deliver(struct side *side, struct bs_error *err)
         int result;
         for (unsigned tries = 0;; tries++) {
             result = convert(side, side->messages[i], err);
-            if (result != BS_ECONNECT && result != BS_ETIMEOUT)
+            if (!rt_converter_may_pass(result))
                 break;
             if (wait_served(side, err->text, tries))
                 return 1;
@@ -619,11 +633,11 @@ static int open_side(struct side *side, struct bs_error *err)
     side->rejected = bs_array(side->batch_max, sizeof(*side->rejected));
     task->plugin->describe(task->config, &about);
     int result =
-        rt_converter_new(task->config, "key", "string", task->options.registry, &side->key, err);
+        rt_converter_new(task->config, "key", "string", &task->options.registry, &side->key, err);
     if (result == 0)
         result = rt_converter_new(task->config, "value",
                                   about.value_converter ? about.value_converter : "auto",
-                                  task->options.registry, &side->value, err);
+                                  &task->options.registry, &side->value, err);
     if (result == 0)
         result = rt_letters_open(task, &side->letters, err);
     if (result == 0)

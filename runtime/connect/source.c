@@ -59,6 +59,7 @@ struct side {
     struct topic *topics;
     size_t topic_count;
     struct rt_converter *key, *value;
+    struct bs_bytes key_header, value_header; /* schema ids of the record at hand */
     struct position *positions;
     struct bs_arena arena;        /* of the record in hand */
     struct bs_arena stored_arena; /* of what `stored` gave */
@@ -213,7 +214,7 @@ static int begin(struct side *side, struct bs_error *err)
 
 static rd_kafka_headers_t *headers_of(struct side *side, const struct cn_record *record)
 {
-    rd_kafka_headers_t *headers = rd_kafka_headers_new(record->header_count);
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(record->header_count + 2);
     for (size_t i = 0; i < record->header_count; i++) {
         const struct cn_header *header = &record->headers[i];
         bool plain = header->value.type == CN_STRING || header->value.type == CN_BYTES;
@@ -225,6 +226,12 @@ static rd_kafka_headers_t *headers_of(struct side *side, const struct cn_record 
         rd_kafka_header_add(headers, header->name.ptr, (ssize_t)header->name.len, text,
                             text ? (ssize_t)len : 0);
     }
+    if (side->key_header.ptr)
+        rd_kafka_header_add(headers, rc_schema_header(true), -1, side->key_header.ptr,
+                            (ssize_t)side->key_header.len);
+    if (side->value_header.ptr)
+        rd_kafka_header_add(headers, rc_schema_header(false), -1, side->value_header.ptr,
+                            (ssize_t)side->value_header.len);
     return headers;
 }
 
@@ -237,7 +244,8 @@ static int produce(struct side *side, rd_kafka_topic_t *topic, const struct cn_r
         rd_kafka_resp_err_t code;
         const void *k = null_key ? NULL : key->len ? key->data : empty;
         const void *v = null_value ? NULL : value->len ? value->data : empty;
-        if (record->header_count == 0 && record->timestamp < 0) {
+        if (record->header_count == 0 && record->timestamp < 0 && !side->key_header.ptr &&
+            !side->value_header.ptr) {
             int failed =
                 rd_kafka_produce(topic, record->partition, RD_KAFKA_MSG_F_COPY, (void *)v,
                                  null_value ? 0 : value->len, k, null_key ? 0 : key->len, NULL);
@@ -271,12 +279,14 @@ static int convert(struct side *side, const struct cn_record *record, bool *ret_
     bs_arena_reset(&side->arena);
     bs_buf_reset(&side->key_bytes);
     bs_buf_reset(&side->value_bytes);
-    int result = rt_converter_write(side->key, record->topic, &record->key, record->key_schema,
-                                    &side->arena, &side->key_bytes, ret_null_key, err);
+    int result =
+        rt_converter_write(side->key, record->topic, &record->key, record->key_schema, &side->arena,
+                           &side->key_bytes, ret_null_key, &side->key_header, err);
     if (result < 0)
         return bs_error_wrap(err, "key");
     result = rt_converter_write(side->value, record->topic, &record->value, record->value_schema,
-                                &side->arena, &side->value_bytes, ret_null_value, err);
+                                &side->arena, &side->value_bytes, ret_null_value,
+                                &side->value_header, err);
     return result < 0 ? bs_error_wrap(err, "value") : 0;
 }
 
@@ -289,7 +299,7 @@ int rt_source_emit(struct cn_task *task, const struct cn_record *record, struct 
     int result;
     for (unsigned tries = 0;; tries++) {
         result = convert(side, record, &null_key, &null_value, &err);
-        if (result != BS_ECONNECT && result != BS_ETIMEOUT)
+        if (!rt_converter_may_pass(result))
             break;
         if (tries % 16 == 0)
             bs_log(&waiting_registry, "%s: %s", task->options.connector, err.text);
@@ -324,6 +334,7 @@ static int produce_positions(struct side *side, struct bs_error *err)
 {
     for (struct position *at = side->positions; at; at = at->next) {
         struct cn_record record = {.partition = RD_KAFKA_PARTITION_UA, .timestamp = -1};
+        side->key_header = side->value_header = (struct bs_bytes){0};
         if (!at->changed)
             continue;
         rt_topics_offset_key(side->task->options.connector, at->partition, &side->key_bytes);
@@ -449,11 +460,11 @@ static int open_converters(struct side *side, struct bs_error *err)
     struct cn_description about = {.struct_size = sizeof(about)};
     task->plugin->describe(task->config, &about);
     int result =
-        rt_converter_new(task->config, "key", "string", task->options.registry, &side->key, err);
+        rt_converter_new(task->config, "key", "string", &task->options.registry, &side->key, err);
     if (result == 0)
         result = rt_converter_new(task->config, "value",
                                   about.value_converter ? about.value_converter : "json",
-                                  task->options.registry, &side->value, err);
+                                  &task->options.registry, &side->value, err);
     return result;
 }
 

@@ -4,7 +4,7 @@
 #define WEIR_RUNTIME_CONNECT_TASK_H
 
 #include "lib/base/metric.h"
-#include "lib/registry/client.h"
+#include "runtime/connect/convert.h"
 #include "runtime/connect/config.h"
 
 #include <pthread.h>
@@ -26,7 +26,7 @@ struct rt_task_options {
     const char *bootstrap, *group_id;
     const char *instance; /* of this worker, stable; NULL: it is alone, tasks need no seat */
     bool bounded;
-    struct rc_client *registry;
+    struct rt_registry registry;
     const char *connector;
     uint32_t index, count;
     const struct cn_config *config; /* unresolved; copied */

@@ -104,6 +104,29 @@ static void read_topics(lua_State *L, struct rt_graph *graph, int index, struct 
     lua_pop(L, 1);
 }
 
+/* { { name, value }, … } */
+static void read_serde_options(lua_State *L, struct rt_graph *graph, int index,
+                               struct rt_node *node)
+{
+    lua_getfield(L, index, "serde");
+    size_t count = lua_istable(L, -1) ? (size_t)luaL_len(L, -1) : 0;
+    struct rt_setting *list = bs_arena_array(&graph->arena, count + 1, sizeof *list);
+    for (size_t i = 0; i < count; i++) {
+        lua_geti(L, -1, (lua_Integer)i + 1);
+        luaL_checktype(L, -1, LUA_TTABLE);
+        lua_geti(L, -1, 1);
+        lua_geti(L, -2, 2);
+        list[i].name = bs_arena_strndup(&graph->arena, luaL_checkstring(L, -2),
+                                        strlen(luaL_checkstring(L, -2)));
+        list[i].value = bs_arena_strndup(&graph->arena, luaL_checkstring(L, -1),
+                                         strlen(luaL_checkstring(L, -1)));
+        lua_pop(L, 3);
+    }
+    lua_pop(L, 1);
+    node->serde_options = list;
+    node->serde_option_count = count;
+}
+
 static void read_serdes(lua_State *L, struct rt_graph *graph, int index, struct rt_node *node)
 {
     static const char *const types[] = {"string", "bytes", "int64", "double", "json", "avro", NULL};
@@ -112,6 +135,7 @@ static void read_serdes(lua_State *L, struct rt_graph *graph, int index, struct 
     node->key.schema_file = text_field(L, graph, index, "key_schema");
     node->value.base64 = node->key.base64 = flag_field(L, index, "base64");
     node->value.schema_file = text_field(L, graph, index, "schema");
+    read_serde_options(L, graph, index, node);
 }
 
 static void read_parents(lua_State *L, struct rt_graph *graph, int index, struct rt_node *node)

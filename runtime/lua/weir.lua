@@ -83,6 +83,28 @@ local function check_options(what, options, known)
   return options
 end
 
+-- Options of Confluent's Avro serializers have a dot in their names. They are taken out of `options`
+-- and given as a list, sorted; the worker knows which there are.
+local function take_serde(what, options)
+  local list, rest = {}, {}
+  if type(options) ~= "table" then return list, options end
+  for name, value in pairs(options) do
+    if type(name) == "string" and name:find(".", 1, true) then
+      if type(value) == "table" or type(value) == "function" then
+        fail(format("%s: option '%s' must be a string, a number or a boolean, this is a %s", what, name, type(value)))
+      end
+      list[#list + 1] = { name, tostring(value) }
+    else
+      rest[name] = value
+    end
+  end
+  if #list > 0 and options.key ~= "avro" and options.value ~= "avro" then
+    fail(format("%s: option '%s' goes with key or value = 'avro'", what, list[1][1]))
+  end
+  sort(list, function(a, b) return a[1] < b[1] end)
+  return list, rest
+end
+
 local types = { string = true, bytes = true, int64 = true, double = true, json = true, avro = true }
 
 local function check_type(what, option, value, default)
@@ -275,6 +297,8 @@ local source_options = { key = "string", value = "string", schema = "string", ke
 local extractors = { record = true, skip_invalid = true, partition_time = true }
 
 local function source(what, topics, options, known)
+  local serde
+  serde, options = take_serde(what, options)
   check_options(what, options, known or source_options)
   options = options or {}
   local stamp, stamp_fn = options.timestamp, nil
@@ -289,7 +313,7 @@ local function source(what, topics, options, known)
   return add({ op = "source", kind = what, parents = {}, topics = topics, timestamp = stamp or "record",
     fn = stamp_fn, key_type = check_type(what, "key", options.key, "string"),
     value_type = check_type(what, "value", options.value, "json"), schema = options.schema,
-    key_schema = options.key_schema }, stamp_fn)
+    key_schema = options.key_schema, serde = serde }, stamp_fn)
 end
 
 function weir.stream(topic, options)
@@ -322,13 +346,15 @@ end
 
 function weir.global_table(topic, options)
   check_topic("global_table", topic)
+  local serde
+  serde, options = take_serde("global_table", options)
   check_options("global_table", options, source_options)
   options = options or {}
   if options.timestamp then fail("global_table: timestamp has no meaning here") end
   local node = add({ op = "global", kind = "global_table", parents = {}, topics = { topic },
     key_type = check_type("global_table", "key", options.key, "string"),
     value_type = check_type("global_table", "value", options.value, "json"),
-    schema = options.schema, key_schema = options.key_schema })
+    schema = options.schema, key_schema = options.key_schema, serde = serde })
   node.name = stateful_name("global_table", options, topic .. "-global")
   return handle("global", { node = node, path = topic })
 end
@@ -453,6 +479,8 @@ local to_options = { key = "string", value = "string", schema = "string", key_sc
 
 function Stream:to(topic, options)
   check_handle("to", self, "stream", "a stream")
+  local serde
+  serde, options = take_serde("to", options)
   check_options("to", options, to_options)
   options = options or {}
   local node = { op = "to", kind = "to", parents = { self.node.id } }
@@ -463,7 +491,7 @@ function Stream:to(topic, options)
   if node.fn and (node.value_type == "avro" or node.key_type == "avro") then
     fail("to: Avro with a function for the topic is not there yet", "split into streams with fixed topics")
   end
-  node.schema, node.key_schema = options.schema, options.key_schema
+  node.schema, node.key_schema, node.serde = options.schema, options.key_schema, serde
   node.fn2, node.fn3, node.base64 = options.partition, options.headers, options.base64
   add(node, node.fn)
 end

@@ -13,7 +13,12 @@ struct rt_pipeline {
     struct rt_avro **avros; /* by arrival; owned */
     size_t avro_count;
     const struct rt_avro *last; /* the one found last */
-    struct bs_arena arena;      /* plan */
+    struct rt_guid {
+        uint8_t guid[16];
+        int32_t id;
+    } * guids; /* that headers named; owned */
+    size_t guid_count;
+    struct bs_arena arena; /* plan */
     struct rt_plan plan;
     const char *folder; /* of the file: schema files are relative to it */
 };
@@ -22,6 +27,10 @@ struct rt_pipeline {
  * the caller knows the record. */
 int rt_serde_decode(struct rt_pipeline *pipeline, const struct rt_serde *serde,
                     struct bs_bytes bytes, struct rt_datum *ret, struct bs_error *err);
+/* A message whose schema stands in a header (`header`, its last one), as one with the envelope; in
+ * the arena. So what follows knows one form only. */
+int rt_serde_plain(struct rt_pipeline *pipeline, struct bs_bytes header, struct bs_bytes bytes,
+                   struct bs_arena *arena, struct bs_bytes *ret, struct bs_error *err);
 int rt_serde_encode(const struct rt_serde *serde, const char *what, const struct rt_datum *datum,
                     struct bs_arena *arena, struct bs_buf *out, bool *ret_null,
                     struct bs_error *err);

@@ -48,6 +48,8 @@ struct rt_serde {
     const char *schema_file;    /* as the user gave it, or NULL */
     bool base64;                /* JSON: bytes and what is no UTF-8 are written base64 */
     const struct rt_avro *avro; /* resolved: with a schema file, and for fixed sinks */
+    bool in_header;             /* sinks: the schema goes into a header, not before the data */
+    uint8_t header[SD_SCHEMA_HEADER_SIZE];
 };
 
 enum rt_stamp { RT_STAMP_RECORD, RT_STAMP_SKIP, RT_STAMP_PARTITION, RT_STAMP_FUNCTION };
@@ -89,6 +91,8 @@ struct rt_node {
     int partitions;
     enum rt_stamp stamp;
     struct rt_serde key, value;
+    const struct rt_setting *serde_options; /* of Avro; the worker knows them */
+    size_t serde_option_count;
     const char *label;
     /* windows */
     bool windowed;

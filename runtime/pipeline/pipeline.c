@@ -36,52 +36,42 @@ static int read_file(const char *path, struct bs_buf *out, struct bs_error *err)
 
 /* ---- schemas ---- */
 
-static int resolve_file(struct rt_pipeline *pipeline, const struct rt_node *node,
-                        const char *subject, struct rt_serde *serde, struct bs_error *err)
+static int read_schema(struct rt_pipeline *pipeline, const char *file, struct sd_schema **ret,
+                       struct bs_error *err)
 {
     struct bs_buf text = BS_BUF_INIT;
-    struct sd_schema *schema = NULL;
-    int32_t id = 0;
-    const char *path = serde->schema_file;
+    const char *path = file;
     if (path[0] != '/')
         path = bs_arena_printf(&pipeline->arena, "%s%s", pipeline->folder, path);
     int rc = read_file(path, &text, err);
     if (!rc) {
-        rc = sd_schema_parse(bs_buf_bytes(&text), true, NULL, 0, &schema, err);
+        rc = sd_schema_parse(bs_buf_bytes(&text), true, NULL, 0, ret, err);
         if (rc)
-            bs_error_wrap(err, "%s", serde->schema_file);
+            bs_error_wrap(err, "%s", file);
     }
-    if (!rc && !pipeline->schemas.register_text)
-        rc = bs_error_set(err, BS_ENOTFOUND, "there is no registry to ask");
-    if (!rc)
-        rc = pipeline->schemas.register_text(pipeline->schemas.ctx, subject, bs_buf_bytes(&text),
-                                             &id, err);
-    if (rc)
-        bs_error_wrap(err, "%s: schema of '%s'", node->where, subject);
-    else
-        serde->avro = rt_pipeline_keep(pipeline, id, sd_schema_ref(schema));
-    sd_schema_unref(schema);
     bs_buf_deinit(&text);
     return rc;
 }
 
-static int resolve_latest(struct rt_pipeline *pipeline, const struct rt_node *node,
-                          const char *subject, struct rt_serde *serde, struct bs_error *err)
+static int choose(struct rt_pipeline *pipeline, const struct rt_node *node,
+                  const struct rt_schema_ask *ask, struct rt_serde *serde, struct bs_error *err)
 {
-    struct sd_schema *schema = NULL;
-    int32_t id = 0;
-    if (!pipeline->schemas.latest)
+    struct rt_schema_answer answer = {0};
+    if (!pipeline->schemas.choose && ask->only_read)
+        return 0;
+    if (!pipeline->schemas.choose)
         return bs_error_set(err, BS_ENOTFOUND, "%s: there is no registry to ask", node->where);
-    int rc = pipeline->schemas.latest(pipeline->schemas.ctx, subject, &id, &schema, err);
-    if (rc == BS_ENOTFOUND)
-        return bs_error_set(
-            err, rc,
-            "%s: %s: subject '%s' has no schema\n  hint: schema = \"file.avsc\", or "
-            "register one",
-            node->where, node->kind, subject);
+    int rc = pipeline->schemas.choose(pipeline->schemas.ctx, ask, &answer, err);
+    if (rc == BS_ENOTFOUND && !ask->own)
+        return bs_error_wrap(err, "%s: %s: no schema to write topic '%s' with", node->where,
+                             node->kind, ask->topic);
     if (rc)
-        return bs_error_wrap(err, "%s: schema of '%s'", node->where, subject);
-    serde->avro = rt_pipeline_keep(pipeline, id, schema);
+        return bs_error_wrap(err, "%s: schema of topic '%s'", node->where, ask->topic);
+    if (ask->only_read)
+        return 0;
+    serde->avro = rt_pipeline_keep(pipeline, answer.id, answer.schema);
+    serde->in_header = answer.in_header;
+    memcpy(serde->header, answer.header, sizeof serde->header);
     return 0;
 }
 
@@ -89,14 +79,27 @@ static int resolve_one(struct rt_pipeline *pipeline, struct rt_node *node, const
                        bool key, struct bs_error *err)
 {
     struct rt_serde *serde = key ? &node->key : &node->value;
+    struct sd_schema *own = NULL;
+    int rc = 0;
     if (serde->type != RT_TYPE_AVRO)
         return 0;
-    const char *subject = bs_arena_printf(&pipeline->arena, "%s-%s", topic, key ? "key" : "value");
     if (serde->schema_file)
-        return resolve_file(pipeline, node, subject, serde, err);
-    if (node->op == RT_OP_TO) /* a source finds the writer's schema by each record's id */
-        return resolve_latest(pipeline, node, subject, serde, err);
-    return 0;
+        rc = read_schema(pipeline, serde->schema_file, &own, err);
+    if (rc)
+        return bs_error_wrap(err, "%s", node->where);
+    struct rt_schema_ask ask = {
+        .topic = topic,
+        .key = key,
+        /* a source finds the writer's schema by each record's id */
+        .only_read = node->op != RT_OP_TO && !own,
+        .own = own,
+        .options = node->serde_options,
+        .option_count = node->serde_option_count,
+        .where = node->where,
+    };
+    rc = choose(pipeline, node, &ask, serde, err);
+    sd_schema_unref(own);
+    return rc;
 }
 
 int rt_pipeline_resolve(struct rt_pipeline *pipeline, struct bs_error *err)
@@ -210,6 +213,7 @@ void rt_pipeline_free(struct rt_pipeline *pipeline)
         bs_free(pipeline->avros[i]);
     }
     bs_free(pipeline->avros);
+    bs_free(pipeline->guids);
     bs_arena_deinit(&pipeline->arena);
     bs_free(pipeline);
 }

@@ -6,22 +6,41 @@
 #ifndef WEIR_RUNTIME_PIPELINE_PIPELINE_H
 #define WEIR_RUNTIME_PIPELINE_PIPELINE_H
 
-#include "lib/serde/schema.h"
+#include "lib/serde/avro.h"
 #include "runtime/state/store.h"
-
-/* Where schemas come from: the registry in a worker, a table in `weir test`. Each hands out a
- * counted schema. `register_text` checks compatibility; a refusal's message names the field. */
-struct rt_schemas {
-    void *ctx;
-    int (*by_id)(void *ctx, int32_t id, struct sd_schema **ret, struct bs_error *err);
-    int (*latest)(void *ctx, const char *subject, int32_t *ret_id, struct sd_schema **ret,
-                  struct bs_error *err);
-    int (*register_text)(void *ctx, const char *subject, struct bs_bytes text, int32_t *ret_id,
-                         struct bs_error *err);
-};
 
 struct rt_setting {
     const char *name, *value;
+};
+
+/* What the keys or values of a topic are written with, or checked for when they are read. */
+struct rt_schema_ask {
+    const char *topic;
+    bool key;
+    bool only_read;              /* a source without a schema: the options are checked, no more */
+    const struct sd_schema *own; /* of the user's file, or NULL: the registry's latest */
+    const struct rt_setting *options;
+    size_t option_count;
+    const char *where; /* "delays.lua:12" */
+};
+
+struct rt_schema_answer {
+    int32_t id;
+    struct sd_schema *schema; /* counted */
+    bool in_header;
+    uint8_t header[SD_SCHEMA_HEADER_SIZE];
+};
+
+/* Where schemas come from: the registry in a worker, a table in `weir test`. Each hands out a
+ * counted schema. `choose` registers where the options say so; a refusal's message names subject
+ * and field. Where a function is NULL there is nobody to ask. */
+struct rt_schemas {
+    void *ctx;
+    int (*by_id)(void *ctx, int32_t id, struct sd_schema **ret, struct bs_error *err);
+    int (*by_guid)(void *ctx, const uint8_t guid[16], int32_t *ret_id, struct sd_schema **ret,
+                   struct bs_error *err);
+    int (*choose)(void *ctx, const struct rt_schema_ask *ask, struct rt_schema_answer *ret,
+                  struct bs_error *err);
 };
 
 /* A topic the pipeline reads from or writes to. */

@@ -41,6 +41,47 @@ int rt_pipeline_avro(struct rt_pipeline *pipeline, int32_t id, const struct rt_a
     return 0;
 }
 
+static int guid_id(struct rt_pipeline *pipeline, const uint8_t guid[16], int32_t *ret,
+                   struct bs_error *err)
+{
+    struct sd_schema *schema = NULL;
+    for (size_t i = 0; i < pipeline->guid_count; i++)
+        if (memcmp(pipeline->guids[i].guid, guid, 16) == 0) {
+            *ret = pipeline->guids[i].id;
+            return 0;
+        }
+    if (!pipeline->schemas.by_guid)
+        return bs_error_set(err, BS_ENOTFOUND, "a schema's GUID: there is no registry to ask");
+    int rc = pipeline->schemas.by_guid(pipeline->schemas.ctx, guid, ret, &schema, err);
+    if (rc)
+        return rc;
+    sd_schema_unref(schema); /* asked for again by id: one way to keep them */
+    pipeline->guids =
+        bs_realloc(pipeline->guids, (pipeline->guid_count + 1) * sizeof *pipeline->guids);
+    pipeline->guids[pipeline->guid_count].id = *ret;
+    memcpy(pipeline->guids[pipeline->guid_count++].guid, guid, 16);
+    return 0;
+}
+
+int rt_serde_plain(struct rt_pipeline *pipeline, struct bs_bytes header, struct bs_bytes bytes,
+                   struct bs_arena *arena, struct bs_bytes *ret, struct bs_error *err)
+{
+    struct sd_schema_id id;
+    struct bs_bytes payload;
+    int rc = sd_schema_id_split(header, bytes, &id, &payload, err);
+    if (!rc && id.is_guid)
+        rc = guid_id(pipeline, id.guid, &id.id, err);
+    if (rc)
+        return rc;
+    uint8_t *copy = bs_arena_alloc(arena, SD_ENVELOPE_SIZE + payload.len);
+    copy[0] = 0;
+    bs_store_u32(copy + 1, (uint32_t)id.id);
+    if (payload.len)
+        memcpy(copy + SD_ENVELOPE_SIZE, payload.ptr, payload.len);
+    *ret = bs_bytes(copy, SD_ENVELOPE_SIZE + payload.len);
+    return 0;
+}
+
 static int decode_fixed(struct bs_bytes bytes, bool real, struct rt_datum *ret,
                         struct bs_error *err)
 {
@@ -82,7 +123,10 @@ int rt_serde_decode(struct rt_pipeline *pipeline, const struct rt_serde *serde,
     if (rc)
         return rc;
     ret->form = RT_AVRO;
-    return rt_pipeline_avro(pipeline, id, &ret->avro, err);
+    rc = rt_pipeline_avro(pipeline, id, &ret->avro, err);
+    if (!rc && ret->avro->root->kind == SD_AVRO_BYTES) /* the payload as it is */
+        ret->form = RT_BYTES;
+    return rc;
 }
 
 static int wrong_type(const char *what, const struct rt_datum *datum, const char *type,
@@ -96,17 +140,19 @@ static int wrong_type(const char *what, const struct rt_datum *datum, const char
                         rt_datum_kind(datum), what, type, what, better);
 }
 
-static int encode_avro(const struct rt_avro *avro, const struct rt_datum *datum,
+static int encode_avro(const struct rt_serde *serde, const struct rt_datum *datum,
                        struct bs_arena *arena, struct bs_buf *out, struct bs_error *err)
 {
+    const struct rt_avro *avro = serde->avro;
     struct sd_value value;
-    sd_envelope_put(out, avro->id);
+    if (!serde->in_header)
+        sd_envelope_put(out, avro->id);
     if (datum->form == RT_AVRO && datum->avro->id == avro->id) {
         bs_buf_put(out, datum->bytes.ptr, datum->bytes.len);
         return 0;
     }
     int rc = rt_datum_value(datum, arena, &value, err);
-    return rc ? rc : sd_avro_write(avro->root, &value, out, err);
+    return rc ? rc : sd_payload_write(avro->root, &value, out, err);
 }
 
 static int encode_plain(const struct rt_serde *serde, const char *what,
@@ -137,7 +183,7 @@ static int encode_plain(const struct rt_serde *serde, const char *what,
         bs_buf_put_u64(out, bits);
         return 0;
     case RT_TYPE_AVRO:
-        return encode_avro(serde->avro, datum, arena, out, err);
+        return encode_avro(serde, datum, arena, out, err);
     case RT_TYPE_JSON:
         break;
     }

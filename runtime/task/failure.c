@@ -61,7 +61,7 @@ static void describe(struct rt_task *task, const struct rt_node *node,
 static int send_dead_letter(struct rt_task *task, const struct bs_error *problem,
                             struct bs_error *err)
 {
-    const struct rt_message *message = task->message;
+    const struct rt_message *message = task->message == &task->plain ? task->origin : task->message;
     char partition[16], offset[24];
     size_t count = message->header_count;
     struct rt_header *headers = bs_arena_array(&task->arena, count + 4, sizeof *headers);

@@ -32,7 +32,9 @@ struct rt_task {
     struct bs_buf key, value, row, note;
     struct rt_node_state *states; /* by node index */
     const struct rt_message *message;
-    const struct rt_node *source; /* of the last record */
+    const struct rt_message *origin; /* the record as it came, when message is plain */
+    struct rt_message plain;         /* it with schema ids in front instead of in headers */
+    const struct rt_node *source;    /* of the last record */
     size_t source_topic;
     struct rt_meta meta;
     int64_t stream_time;

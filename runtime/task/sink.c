@@ -182,6 +182,24 @@ static int choose_partitions(struct rt_task *task, const struct rt_node *node,
     return 0;
 }
 
+/* Where the schema is named by a header, it replaces one that came with the record. */
+static void set_schema_header(struct rt_task *task, const struct rt_serde *serde, const char *name,
+                              bool null, struct rt_output *output)
+{
+    struct rt_header *all;
+    size_t kept = 0;
+    if (!serde->in_header || null)
+        return;
+    all = bs_arena_array(&task->arena, output->header_count + 1, sizeof *all);
+    for (size_t i = 0; i < output->header_count; i++)
+        if (!bs_bytes_is(output->headers[i].name, name))
+            all[kept++] = output->headers[i];
+    all[kept++] = (struct rt_header){.name = bs_bytes_text(name),
+                                     .value = bs_bytes(serde->header, sizeof serde->header)};
+    output->headers = all;
+    output->header_count = kept;
+}
+
 static int encode(struct rt_task *task, const struct rt_node *node, const struct rt_update *update,
                   struct rt_output *output, struct bs_error *err)
 {
@@ -199,6 +217,8 @@ static int encode(struct rt_task *task, const struct rt_node *node, const struct
     output->value =
         null_value ? bs_bytes(NULL, 0)
                    : bs_bytes(bs_buf_reserve(&task->value, 1) - task->value.len, task->value.len);
+    set_schema_header(task, &node->key, SD_KEY_SCHEMA_HEADER, null_key, output);
+    set_schema_header(task, &node->value, SD_VALUE_SCHEMA_HEADER, null_value, output);
     return 0;
 }
 

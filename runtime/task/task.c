@@ -192,11 +192,58 @@ static int extract(struct rt_task *task, struct rt_update *update, struct bs_err
     return 0;
 }
 
+/* Takes the last header of that name out of the plain message: the schema's id stands in front of
+ * the data then, as everywhere behind here. */
+static int take_schema_header(struct rt_task *task, const char *name, struct bs_bytes *data,
+                              struct bs_error *err)
+{
+    struct rt_message *plain = &task->plain;
+    struct bs_bytes found = {0};
+    struct rt_header *rest;
+    size_t count = 0;
+    for (size_t i = 0; i < task->message->header_count; i++)
+        if (bs_bytes_is(task->message->headers[i].name, name))
+            found = task->message->headers[i].value;
+    if (!found.ptr || !data->ptr)
+        return 0;
+    rest = bs_arena_array(&task->arena, plain->header_count + 1, sizeof *rest);
+    for (size_t i = 0; i < plain->header_count; i++)
+        if (!bs_bytes_is(plain->headers[i].name, name))
+            rest[count++] = plain->headers[i];
+    plain->headers = rest;
+    plain->header_count = count;
+    return rt_serde_plain(task->pipeline, found, *data, &task->arena, data, err);
+}
+
+static int make_plain(struct rt_task *task, struct bs_error *err)
+{
+    const struct rt_node *node = task->source;
+    int rc = 0;
+    if (!task->message->header_count ||
+        (node->key.type != RT_TYPE_AVRO && node->value.type != RT_TYPE_AVRO))
+        return 0;
+    task->plain = *task->message;
+    if (node->key.type == RT_TYPE_AVRO)
+        rc = take_schema_header(task, SD_KEY_SCHEMA_HEADER, &task->plain.key, err);
+    if (!rc && node->value.type == RT_TYPE_AVRO)
+        rc = take_schema_header(task, SD_VALUE_SCHEMA_HEADER, &task->plain.value, err);
+    if (rc || task->plain.header_count == task->message->header_count)
+        return rc;
+    task->origin = task->message;
+    task->message = &task->plain;
+    task->meta.headers = task->plain.headers;
+    task->meta.header_count = task->plain.header_count;
+    return 0;
+}
+
 static int decode(struct rt_task *task, struct rt_update *update, struct bs_error *err)
 {
     const struct rt_node *node = task->source;
+    int rc = make_plain(task, err);
+    if (rc)
+        return bs_error_wrap(err, "%s: the header with the schema's id", node->where);
     const struct rt_message *message = task->message;
-    int rc = rt_serde_decode(task->pipeline, &node->key, message->key, &update->key, err);
+    rc = rt_serde_decode(task->pipeline, &node->key, message->key, &update->key, err);
     if (rc)
         return bs_error_wrap(err, "%s: the key cannot be read", node->where);
     rc = rt_serde_decode(task->pipeline, &node->value, message->value, &update->value, err);

@@ -130,6 +130,25 @@ static int register_text(void *ctx, const char *subject, struct bs_bytes text, i
     return 0;
 }
 
+/* As a registry with the default options; others are the worker's business. */
+static int choose(void *ctx, const struct rt_schema_ask *ask, struct rt_schema_answer *ret,
+                  struct bs_error *err)
+{
+    struct bs_buf text = BS_BUF_INIT;
+    char *subject = bs_asprintf("%s-%s", ask->topic, ask->key ? "key" : "value");
+    int rc = 0;
+    if (ask->own) {
+        sd_schema_text(ask->own, false, &text);
+        rc = register_text(ctx, subject, bs_buf_bytes(&text), &ret->id, err);
+        ret->schema = rc ? NULL : sd_schema_ref((struct sd_schema *)ask->own);
+    } else if (!ask->only_read) {
+        rc = latest(ctx, subject, &ret->id, &ret->schema, err);
+    }
+    bs_free(subject);
+    bs_buf_deinit(&text);
+    return rc;
+}
+
 int rt_driver_schema(struct rt_driver *driver, const char *subject, struct bs_bytes text,
                      struct bs_error *err)
 {
@@ -289,8 +308,7 @@ int rt_driver_load(struct rt_driver *driver, struct bs_error *err)
 {
     if (driver->pipeline)
         return 0;
-    struct rt_schemas schemas = {
-        .ctx = driver, .by_id = by_id, .latest = latest, .register_text = register_text};
+    struct rt_schemas schemas = {.ctx = driver, .by_id = by_id, .choose = choose};
     int rc = rt_pipeline_load(driver->file, &schemas, NULL, &driver->pipeline, err);
     if (rc)
         return rc;

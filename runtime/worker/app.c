@@ -8,7 +8,6 @@
 
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
-#include "lib/registry/client.h"
 #include "runtime/worker/keeper.h"
 #include "runtime/worker/peers.h"
 #include "runtime/worker/thread.h"
@@ -67,33 +66,10 @@ struct rt_app_run {
     uint64_t quiet_version; /* of rt_app_caught_up's last look; 0: it was not quiet */
 };
 
-/* ---- schemas: the registry behind the pipeline's port ---- */
-
-static int by_id(void *ctx, int32_t id, struct sd_schema **ret, struct bs_error *err)
-{
-    return rc_schema_by_id(ctx, id, ret, err);
-}
-
-static int latest(void *ctx, const char *subject, int32_t *ret_id, struct sd_schema **ret,
-                  struct bs_error *err)
-{
-    return rc_schema_latest(ctx, subject, ret_id, NULL, ret, err);
-}
-
-static int register_text(void *ctx, const char *subject, struct bs_bytes text, int32_t *ret_id,
-                         struct bs_error *err)
-{
-    return rc_schema_register(ctx, subject, text, ret_id, err);
-}
-
 int rt_app_load(struct rt_app *app, struct rt_pipeline **ret, struct bs_error *err)
 {
     const struct rt_settings *settings = app->shared->settings;
-    struct rc_client *registry = app->shared->registry;
-    struct rt_schemas schemas = {.ctx = registry,
-                                 .by_id = registry ? by_id : NULL,
-                                 .latest = registry ? latest : NULL,
-                                 .register_text = registry ? register_text : NULL};
+    struct rt_schemas schemas = rt_schemas_of(&app->shared->schemas);
     struct rt_limits limits = {.memory_max = settings->memory_max_bytes,
                                .cpu_max_per_record_ms = settings->cpu_max_per_record_ms};
     return rt_pipeline_load(app->file, &schemas, &limits, ret, err);
@@ -147,12 +123,12 @@ static int load(struct rt_app *app, struct bs_error *err)
         struct bs_error cause = {0};
         int rc = rt_app_load(app, &app->first, &cause);
         /* A subject that a connector is about to register, a registry that is about to start. */
-        bool later = rc == BS_ENOTFOUND || rc == BS_ECONNECT || rc == BS_ETIMEOUT;
+        bool later = rc == BS_ENOTFOUND || rc == BS_ECONNECT || rc == BS_ETIMEOUT || rc == BS_EBUSY;
         if (rc == 0)
             break;
         if (err)
             *err = cause;
-        if (!later || !app->shared->registry)
+        if (!later || !app->shared->schemas.client)
             return rc;
         rc = wait_again(&p, rc, cause.text, err);
         if (rc != 0)

@@ -5,6 +5,7 @@
 #include "runtime/connect/host.h"
 #include "runtime/state/global.h"
 #include "runtime/worker/identity.h"
+#include "runtime/worker/schemas.h"
 #include "runtime/worker/topics.h"
 
 #include "lib/base/metric.h"
@@ -13,7 +14,7 @@
 struct rt_shared {
     const struct rt_settings *settings;
     const struct rt_identity *identity;
-    struct rc_client *registry;   /* or NULL */
+    struct rt_schema_port schemas;
     struct rt_connect_host *host; /* or NULL: no connectors here */
     struct rt_rocks_shared *rocks;
 };

@@ -2,8 +2,7 @@
  * registered; a subject's latest version is asked of the registry when one is given. One thread. */
 #include "runtime/worker/describe.h"
 
-#include "lib/registry/client.h"
-#include "runtime/pipeline/pipeline.h"
+#include "runtime/worker/schemas.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,29 +12,6 @@ static const char USAGE[] =
     "Usage: weir pipeline [--registry URL] FILE.lua\n"
     "Shows what a pipeline is made of: topics, subtopologies, stores. Needs no broker; a registry\n"
     "only where a topic is written with its subject's latest schema.\n";
-
-static int by_id(void *ctx, int32_t id, struct sd_schema **ret, struct bs_error *err)
-{
-    return ctx ? rc_schema_by_id(ctx, id, ret, err)
-               : bs_error_set(err, BS_ENOTFOUND, "schema %d: no registry given (--registry URL)",
-                              id);
-}
-
-static int latest(void *ctx, const char *subject, int32_t *ret_id, struct sd_schema **ret,
-                  struct bs_error *err)
-{
-    return ctx ? rc_schema_latest(ctx, subject, ret_id, NULL, ret, err)
-               : bs_error_set(err, BS_ECONNECT, "subject '%s': no registry given (--registry URL)",
-                              subject);
-}
-
-static int keep_text(void *ctx, const char *subject, struct bs_bytes text, int32_t *ret_id,
-                     struct bs_error *err)
-{
-    (void)ctx, (void)subject, (void)text, (void)err;
-    *ret_id = 1; /* nothing is written with it here */
-    return 0;
-}
 
 static void print_topics(const struct rt_plan *plan)
 {
@@ -73,14 +49,13 @@ static void print_subtopologies(const struct rt_plan *plan)
 
 static int describe(const char *file, const char *url)
 {
-    struct rc_client *registry = NULL;
+    struct rt_schema_port port = {.dry = true};
     struct rt_pipeline *pipeline = NULL;
     struct bs_error err = {0};
     struct rt_limits limits = {0};
-    struct rt_schemas schemas = {.by_id = by_id, .latest = latest, .register_text = keep_text};
     struct rc_options options = {.url = url};
-    int rc = url ? rc_client_new(&options, &registry, &err) : 0;
-    schemas.ctx = registry;
+    int rc = url ? rc_client_new(&options, &port.once, &err) : 0;
+    struct rt_schemas schemas = rt_schemas_of(&port);
     if (rc == 0)
         rc = rt_pipeline_load(file, &schemas, &limits, &pipeline, &err);
     if (rc == 0) {
@@ -95,7 +70,7 @@ static int describe(const char *file, const char *url)
         fprintf(stderr, "weir pipeline: %s\n", err.text);
     }
     rt_pipeline_free(pipeline);
-    rc_client_free(registry);
+    rc_client_free(port.once);
     return rc == 0 ? 0 : 1;
 }
 

@@ -3,6 +3,7 @@
 #include "runtime/worker/settings.h"
 
 #include "lib/base/mem.h"
+#include "lib/registry/serde_option.h"
 
 #include <string.h>
 
@@ -17,9 +18,6 @@ static const struct bs_option ROWS[] = {
      .type = BS_OPT_STRING,
      .def = "127.0.0.1:9092",
      .doc = "brokers to ask first, HOST:PORT separated by commas"},
-    {.name = "schema.registry.url",
-     .type = BS_OPT_STRING,
-     .doc = "the schema registry, http://HOST:PORT; without it Avro is refused"},
     {.name = "state.dir",
      .type = BS_OPT_STRING,
      .def = "weir-state",
@@ -138,7 +136,6 @@ void rt_settings_init(struct rt_settings *settings, const struct bs_config *conf
     *settings = (struct rt_settings){
         .listen = bs_strdup(listen),
         .bootstrap = text(config, "bootstrap.servers"),
-        .registry = text(config, "schema.registry.url"),
         .state_dir = text(config, "state.dir"),
         .plugin_dir = text(config, "plugin.path"),
         .connect_group = text(config, "group.id"),
@@ -159,14 +156,16 @@ void rt_settings_init(struct rt_settings *settings, const struct bs_config *conf
         .create_sinks = bs_config_bool(config, "create.sink.topics"),
         .memory_max_bytes = (size_t)bs_config_int(config, "script.memory.max.bytes"),
         .cpu_max_per_record_ms = bs_config_int(config, "script.cpu.max.per.record.ms"),
+        .serde = rc_serde_config_new(),
     };
+    rc_serde_copy(settings->serde, config);
 }
 
 void rt_settings_deinit(struct rt_settings *settings)
 {
     bs_free(settings->listen);
     bs_free(settings->bootstrap);
-    bs_free(settings->registry);
+    bs_config_free(settings->serde);
     bs_free(settings->state_dir);
     bs_free(settings->plugin_dir);
     bs_free(settings->connect_group);

@@ -5,7 +5,7 @@
 #include "lib/base/option.h"
 
 struct rt_settings {
-    char *listen, *bootstrap, *registry, *state_dir, *plugin_dir, *connect_group;
+    char *listen, *bootstrap, *state_dir, *plugin_dir, *connect_group;
     int threads; /* 0: what the pipeline says */
     int64_t session_timeout_ms, transaction_timeout_ms, topics_wait_ms, task_idle_ms;
     int64_t buffered_max; /* records of one partition */
@@ -13,6 +13,7 @@ struct rt_settings {
     int replication_factor; /* −1: the broker's default */
     int repartition_min;
     bool create_sinks;
+    struct bs_config *serde; /* what is set of rc_serde_options */
     size_t memory_max_bytes;
     int64_t cpu_max_per_record_ms;
 };

@@ -197,13 +197,14 @@ static int open_server(struct worker *worker, struct bs_error *err)
 
 static int open_connect(struct worker *worker, const char *const *files, struct bs_error *err)
 {
-    struct rt_connect_options options = {.bootstrap = worker->settings.bootstrap,
-                                         .group_id = worker->settings.connect_group,
-                                         .instance = worker->identity.id,
-                                         .registry = worker->shared.registry,
-                                         .plugin_dir = worker->settings.plugin_dir,
-                                         .advertised = worker->settings.listen,
-                                         .owner = worker};
+    struct rt_connect_options options = {
+        .bootstrap = worker->settings.bootstrap,
+        .group_id = worker->settings.connect_group,
+        .instance = worker->identity.id,
+        .registry = {.client = worker->shared.schemas.once, .serde = worker->shared.schemas.serde},
+        .plugin_dir = worker->settings.plugin_dir,
+        .advertised = worker->settings.listen,
+        .owner = worker};
     int rc = rt_connect_open(&options, &worker->shared.host, err);
     if (rc != 0)
         bs_error_wrap(err, "broker at %s", worker->settings.bootstrap);
@@ -246,13 +247,37 @@ static void close_worker(void *self)
         rt_app_close(worker->apps[i]);
     bs_free(worker->apps);
     rt_connect_close(worker->shared.host);
-    rc_client_free(worker->shared.registry);
+    rc_client_free(worker->shared.schemas.client);
+    rc_client_free(worker->shared.schemas.once);
     rt_rocks_shared_free(worker->shared.rocks);
     rt_identity_close(&worker->identity);
     rt_settings_deinit(&worker->settings);
     bs_free(worker->routes);
     pthread_mutex_destroy(&worker->lock);
     bs_free(worker);
+}
+
+/* Two clients: records wait for a registry that is away for a moment; the start and connectors wait
+ * themselves, so that they can be stopped. */
+static int open_registry(struct worker *worker, struct bs_error *err)
+{
+    struct rt_schema_port *port = &worker->shared.schemas;
+    struct bs_config *once;
+    int rc;
+    port->serde = worker->settings.serde;
+    if (!bs_config_text(port->serde, "schema.registry.url"))
+        return 0;
+    rc = rc_client_of(port->serde, NULL, &port->client, err);
+    if (rc != 0)
+        return rc;
+    once = rc_serde_config_new();
+    rc = rc_serde_set(once, false, "max.retries", "0", "worker", err);
+    if (rc == 0)
+        rc = rc_serde_inherit(once, port->serde, err);
+    if (rc == 0)
+        rc = rc_client_of(once, NULL, &port->once, err);
+    bs_config_free(once);
+    return rc;
 }
 
 static int open_worker(const struct bs_config *config, const char *const *files, void **ret_self,
@@ -269,10 +294,8 @@ static int open_worker(const struct bs_config *config, const char *const *files,
     worker->shared.settings = &worker->settings;
     worker->shared.identity = &worker->identity;
     rc = rt_identity_open(worker->settings.state_dir, &worker->identity, err);
-    if (rc == 0 && worker->settings.registry) {
-        struct rc_options options = {.url = worker->settings.registry};
-        rc = rc_client_new(&options, &worker->shared.registry, err);
-    }
+    if (rc == 0)
+        rc = open_registry(worker, err);
     if (rc == 0) {
         worker->shared.rocks = rt_rocks_shared_new(&rocks);
         rc = open_connect(worker, files, err);
@@ -294,11 +317,11 @@ static int open_worker(const struct bs_config *config, const char *const *files,
     return rc;
 }
 
-static const struct bs_option_table *const TABLES[] = {&rt_worker_options};
+static const struct bs_option_table *const TABLES[] = {&rt_worker_options, &rc_serde_options};
 
 const struct bs_role rt_worker_role = {.name = "worker",
                                        .tables = TABLES,
-                                       .table_count = 1,
+                                       .table_count = sizeof TABLES / sizeof *TABLES,
                                        .open = open_worker,
                                        .health = health,
                                        .close = close_worker};

@@ -1,0 +1,300 @@
+/* Serde options: see serde_option.h. Pure but for the client it makes. */
+#include "lib/registry/serde_option.h"
+
+#include "lib/base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NO_RULES "rule sets are stored by the registry and not run by this serializer"
+#define NO_JAVA  "concerns Java classes; Weir has one model of records"
+#define NO_TLS                                                                                  \
+    "not here yet: https is checked against the certificates of the system; put the authority " \
+    "there"
+
+static const struct bs_option ROWS[] = {
+    {.name = "schema.registry.url",
+     .type = BS_OPT_STRING,
+     .doc = "the schema registry, http://HOST:PORT, several separated by commas and tried in turn; "
+            "USER:PASSWORD@ before HOST signs in; without it Avro is refused"},
+    {.name = "basic.auth.credentials.source",
+     .type = BS_OPT_ENUM,
+     .def = "URL",
+     .words = "URL|USER_INFO",
+     .doc = "where user and password stand: in the URL or in basic.auth.user.info, which alone is "
+            "enough too"},
+    {.name = "basic.auth.user.info",
+     .type = BS_OPT_PASSWORD,
+     .doc = "USER:PASSWORD for the registry"},
+    {.name = "schema.registry.basic.auth.user.info",
+     .type = BS_OPT_PASSWORD,
+     .doc = "the same under its older name"},
+    {.name = "max.retries",
+     .type = BS_OPT_INT,
+     .def = "3",
+     .min = 0,
+     .max = 1000,
+     .doc = "how often a call is repeated after 408, 429, 500, 502, 503, 504 and network errors"},
+    {.name = "retries.wait.ms",
+     .type = BS_OPT_DURATION,
+     .def = "1000",
+     .min = 1,
+     .max = 3600000,
+     .doc = "wait before the first repetition; doubled each time, up to a half less at random"},
+    {.name = "retries.max.wait.ms",
+     .type = BS_OPT_DURATION,
+     .def = "20000",
+     .min = 1,
+     .max = 3600000,
+     .doc = "the longest wait between repetitions"},
+    {.name = "http.connect.timeout.ms",
+     .type = BS_OPT_DURATION,
+     .def = "10000",
+     .min = 1,
+     .max = 3600000,
+     .doc = "how long to wait for a connection to the registry"},
+    {.name = "http.read.timeout.ms",
+     .type = BS_OPT_DURATION,
+     .def = "10000",
+     .min = 1,
+     .max = 3600000,
+     .doc = "how long one call to the registry may take"},
+    {.name = "auto.register.schemas",
+     .type = BS_OPT_BOOL,
+     .def = "true",
+     .doc = "register the own schema when the subject has it not; while true, use.schema.id, "
+            "use.latest.with.metadata and use.latest.version do nothing"},
+    {.name = "use.schema.id",
+     .type = BS_OPT_INT,
+     .def = "-1",
+     .min = -1,
+     .max = INT32_MAX,
+     .doc = "write with the schema of this id; -1: no"},
+    {.name = "id.compatibility.strict",
+     .type = BS_OPT_BOOL,
+     .def = "true",
+     .doc = "with use.schema.id: its schema must be able to read what the own schema writes"},
+    {.name = "use.latest.with.metadata",
+     .type = BS_OPT_STRING,
+     .doc = "write with the newest version with these metadata properties, NAME=VALUE,NAME=VALUE"},
+    {.name = "use.latest.version",
+     .type = BS_OPT_BOOL,
+     .def = "false",
+     .doc = "write with the subject's latest version; without an own schema always so"},
+    {.name = "latest.compatibility.strict",
+     .type = BS_OPT_BOOL,
+     .def = "true",
+     .doc = "with use.latest.version: it must be able to read what the own schema writes"},
+    {.name = "latest.cache.ttl.sec",
+     .type = BS_OPT_INT,
+     .def = "-1",
+     .min = -1,
+     .max = INT32_MAX,
+     .doc = "how long the latest version is not asked for again; -1: for ever"},
+    {.name = "normalize.schemas",
+     .type = BS_OPT_BOOL,
+     .def = "false",
+     .doc = "normalize the own schema when it is registered or looked up"},
+    {.name = "key.subject.name.strategy",
+     .type = BS_OPT_STRING,
+     .def = "TopicNameStrategy",
+     .doc = "subject of keys: TopicNameStrategy, RecordNameStrategy, TopicRecordNameStrategy, also "
+            "with their Java package"},
+    {.name = "value.subject.name.strategy",
+     .type = BS_OPT_STRING,
+     .def = "TopicNameStrategy",
+     .doc = "subject of values, likewise"},
+    {.name = "max.schemas.per.subject",
+     .type = BS_OPT_INT,
+     .def = "1000",
+     .min = 1,
+     .max = 1000000,
+     .doc = "schemas that a serializer keeps; the one not used for longest goes"},
+    {.name = "key.schema.id.serializer",
+     .type = BS_OPT_STRING,
+     .def = "PrefixSchemaIdSerializer",
+     .doc =
+         "where the id of the key's schema goes: PrefixSchemaIdSerializer, five bytes before the "
+         "data; HeaderSchemaIdSerializer, the GUID in header __key_schema_id"},
+    {.name = "value.schema.id.serializer",
+     .type = BS_OPT_STRING,
+     .def = "PrefixSchemaIdSerializer",
+     .doc = "the same for values, header __value_schema_id"},
+    {.name = "key.schema.id.deserializer",
+     .type = BS_OPT_STRING,
+     .def = "DualSchemaIdDeserializer",
+     .doc = "where a reader looks for the id of the key's schema: DualSchemaIdDeserializer, the "
+            "header, else the five bytes; PrefixSchemaIdDeserializer, those alone"},
+    {.name = "value.schema.id.deserializer",
+     .type = BS_OPT_STRING,
+     .def = "DualSchemaIdDeserializer",
+     .doc = "the same for values"},
+    {.name = "enhanced.avro.schema.support",
+     .type = BS_OPT_BOOL,
+     .flags = BS_OPT_IGNORED,
+     .doc = "names and enums of Avro are always kept"},
+    {.name = "connect.meta.data",
+     .type = BS_OPT_BOOL,
+     .flags = BS_OPT_IGNORED,
+     .doc = "Weir writes Avro schemas without Connect's attributes"},
+    {.name = "schemas.cache.config",
+     .type = BS_OPT_INT,
+     .flags = BS_OPT_IGNORED,
+     .doc = "max.schemas.per.subject is the bound"},
+    {.name = "specific.avro.reader", .type = BS_OPT_BOOL, .flags = BS_OPT_IGNORED, .doc = NO_JAVA},
+    {.name = "schema.reflection", .type = BS_OPT_BOOL, .flags = BS_OPT_IGNORED, .doc = NO_JAVA},
+    {.name = "avro.reflection.allow.null",
+     .type = BS_OPT_BOOL,
+     .flags = BS_OPT_IGNORED,
+     .doc = NO_JAVA},
+    {.name = "avro.use.logical.type.converters",
+     .type = BS_OPT_BOOL,
+     .flags = BS_OPT_IGNORED,
+     .doc = NO_JAVA},
+    {.name = "avro.remove.java.properties",
+     .type = BS_OPT_BOOL,
+     .flags = BS_OPT_IGNORED,
+     .doc = NO_JAVA},
+    {.name = "propagate.schema.tags",
+     .type = BS_OPT_BOOL,
+     .flags = BS_OPT_IGNORED,
+     .doc = "tags are inherited by the registry's own rules"},
+    {.name = "rule.executors", .type = BS_OPT_STRING, .flags = BS_OPT_REFUSED, .doc = NO_RULES},
+    {.name = "rule.actions", .type = BS_OPT_STRING, .flags = BS_OPT_REFUSED, .doc = NO_RULES},
+    {.name = "bearer.auth.credentials.source",
+     .type = BS_OPT_STRING,
+     .flags = BS_OPT_REFUSED,
+     .doc = "bearer tokens are not sent; basic.auth.user.info signs in"},
+    {.name = "bearer.auth.token",
+     .type = BS_OPT_PASSWORD,
+     .flags = BS_OPT_REFUSED,
+     .doc = "bearer tokens are not sent; basic.auth.user.info signs in"},
+    {.name = "schema.registry.ssl.truststore.location",
+     .type = BS_OPT_STRING,
+     .flags = BS_OPT_REFUSED,
+     .doc = NO_TLS},
+    {.name = "schema.registry.ssl.keystore.location",
+     .type = BS_OPT_STRING,
+     .flags = BS_OPT_REFUSED,
+     .doc = "client certificates are not sent to a registry; basic.auth.user.info signs in"},
+};
+
+const struct bs_option_table rc_serde_options = {
+    .title = "Avro serializers", .rows = ROWS, .count = sizeof ROWS / sizeof *ROWS};
+
+static const struct bs_option_table *const TABLES[] = {&rc_serde_options};
+
+/* Those that make another client: whom it asks, and how patiently. */
+static const char *const WHOM[] = {
+    "schema.registry.url",
+    "basic.auth.credentials.source",
+    "basic.auth.user.info",
+    "schema.registry.basic.auth.user.info",
+};
+static const char *const PATIENCE[] = {
+    "max.retries",          "retries.wait.ms", "retries.max.wait.ms", "http.connect.timeout.ms",
+    "http.read.timeout.ms",
+};
+
+static bool among(const char *const *names, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool is_whom(const char *name)
+{
+    return among(WHOM, sizeof WHOM / sizeof *WHOM, name);
+}
+
+static bool is_patience(const char *name)
+{
+    return among(PATIENCE, sizeof PATIENCE / sizeof *PATIENCE, name);
+}
+
+struct bs_config *rc_serde_config_new(void)
+{
+    return bs_config_new(TABLES, 1);
+}
+
+int rc_serde_set(struct bs_config *config, bool key, const char *name, const char *value,
+                 const char *source, struct bs_error *err)
+{
+    static const char *const SIDES[] = {"value.", "key."};
+    for (int side = 0; side < 2; side++) {
+        size_t len = strlen(SIDES[side]);
+        if (strncmp(name, SIDES[side], len) != 0)
+            continue;
+        if (bs_option_find(&rc_serde_options, name) == NULL)
+            name += len;
+        if (side != (int)key) { /* of the other side, and checked there too */
+            const struct bs_option *row = bs_option_find(&rc_serde_options, name);
+            if (row)
+                return bs_option_check(row, value, err);
+        }
+        break;
+    }
+    return bs_config_set(config, name, value, source, err);
+}
+
+int rc_serde_inherit(struct bs_config *config, const struct bs_config *from, struct bs_error *err)
+{
+    bool client = rc_serde_needs_client(config);
+    bool other = bs_config_is_set(config, "schema.registry.url");
+    int rc = 0;
+    for (size_t i = 0; i < rc_serde_options.count && rc == 0; i++) {
+        const char *name = ROWS[i].name;
+        if (!bs_config_is_set(from, name) || bs_config_is_set(config, name) ||
+            (is_whom(name) && (!client || other)) || (is_patience(name) && !client))
+            continue;
+        rc = bs_config_set(config, name, bs_config_text(from, name), bs_config_source(from, name),
+                           err);
+    }
+    return rc;
+}
+
+void rc_serde_copy(struct bs_config *config, const struct bs_config *from)
+{
+    for (size_t i = 0; i < rc_serde_options.count; i++)
+        if (bs_config_is_set(from, ROWS[i].name))
+            bs_config_set(config, ROWS[i].name, bs_config_text(from, ROWS[i].name),
+                          bs_config_source(from, ROWS[i].name), NULL);
+}
+
+bool rc_serde_needs_client(const struct bs_config *config)
+{
+    for (size_t i = 0; i < rc_serde_options.count; i++)
+        if ((is_whom(ROWS[i].name) || is_patience(ROWS[i].name)) &&
+            bs_config_is_set(config, ROWS[i].name))
+            return true;
+    return false;
+}
+
+int rc_client_of(const struct bs_config *config, const char *url, struct rc_client **ret,
+                 struct bs_error *err)
+{
+    struct rc_options options = {
+        .url = bs_config_text(config, "schema.registry.url"),
+        .user_info = bs_config_text(config, "basic.auth.user.info"),
+        .timeout_ms = (int)bs_config_int(config, "http.read.timeout.ms"),
+        .connect_timeout_ms = (int)bs_config_int(config, "http.connect.timeout.ms"),
+        .retries_max = (int)bs_config_int(config, "max.retries"),
+        .retries_wait_ms = (int)bs_config_int(config, "retries.wait.ms"),
+        .retries_max_wait_ms = (int)bs_config_int(config, "retries.max.wait.ms")};
+    const char *source = bs_config_text(config, "basic.auth.credentials.source");
+    if (options.url == NULL)
+        options.url = url;
+    if (options.retries_max == 0)
+        options.retries_max = -1;
+    if (options.user_info == NULL)
+        options.user_info = bs_config_text(config, "schema.registry.basic.auth.user.info");
+    if (strcmp(source, "USER_INFO") == 0 && options.user_info == NULL)
+        return bs_error_set(err, BS_EINVAL,
+                            "basic.auth.credentials.source is USER_INFO, but basic.auth.user.info "
+                            "is not set");
+    if (strcmp(source, "URL") == 0 && bs_config_is_set(config, "basic.auth.credentials.source"))
+        options.user_info = NULL;
+    return rc_client_new(&options, ret, err);
+}
