@@ -133,19 +133,28 @@ struct bs_bytes sr_content_property(const struct sr_content *content, const char
     return sr_metadata_property(content->metadata, name);
 }
 
-/* Properties but "confluent:version", which the registry itself adds. */
-static bool same_properties(const struct sd_value *wanted, const struct sd_value *have)
+/* The registry itself adds "confluent:version": who leaves it out means the rest, who has it means
+ * that version. */
+static bool same_properties(const struct sd_value *wanted, const struct sd_value *have, int number)
 {
-    size_t extra = 0;
+    struct bs_bytes name = bs_bytes_text(SR_METADATA_VERSION);
+    const struct sd_value *asked = wanted ? sd_value_get(wanted, name) : NULL;
+    bool there = have && sd_value_get(have, name);
+    size_t extra_wanted = asked && !there, extra_have = there && !asked;
+    char text[16];
+    snprintf(text, sizeof text, "%d", number);
+    if (extra_wanted && !(asked->type == SD_STRING && bs_bytes_is(asked->bytes, text)))
+        return false;
     for (size_t i = 0; have && i < have->map.count; i++) {
         const struct sd_field *field = &have->map.fields[i];
         const struct sd_value *other = wanted ? sd_value_get(wanted, field->name) : NULL;
-        if (other == NULL && bs_bytes_is(field->name, SR_METADATA_VERSION))
-            extra++;
-        else if (other == NULL || !sd_value_equal(other, &field->value))
+        if (extra_have && bs_bytes_equal(field->name, name))
+            continue;
+        if (other == NULL || !sd_value_equal(other, &field->value))
             return false;
     }
-    return (wanted ? wanted->map.count : 0) == (have ? have->map.count : 0) - extra;
+    return (wanted ? wanted->map.count : 0) - extra_wanted ==
+           (have ? have->map.count : 0) - extra_have;
 }
 
 static bool same_member(const struct sd_value *a, const struct sd_value *b, const char *name)
@@ -154,7 +163,20 @@ static bool same_member(const struct sd_value *a, const struct sd_value *b, cons
     return x == NULL || y == NULL ? x == y : sd_value_equal(x, y);
 }
 
-bool sr_content_matches(const struct sr_content *wanted, const struct sr_content *have)
+bool sr_content_matches_about(const struct sr_content *wanted, const struct sr_content *have,
+                              int number)
+{
+    if (wanted->rule_set &&
+        (have->rule_set == NULL || !sd_value_equal(wanted->rule_set, have->rule_set)))
+        return false;
+    return wanted->metadata == NULL ||
+           (same_member(wanted->metadata, have->metadata, "tags") &&
+            same_member(wanted->metadata, have->metadata, "sensitive") &&
+            same_properties(member(wanted->metadata, "properties"),
+                            have->metadata ? member(have->metadata, "properties") : NULL, number));
+}
+
+bool sr_content_matches(const struct sr_content *wanted, const struct sr_content *have, int number)
 {
     if (!bs_bytes_equal(wanted->text, have->text) || wanted->ref_count != have->ref_count)
         return false;
@@ -163,14 +185,7 @@ bool sr_content_matches(const struct sr_content *wanted, const struct sr_content
             strcmp(wanted->refs[i].name, have->refs[i].name) != 0 ||
             strcmp(wanted->refs[i].subject, have->refs[i].subject) != 0)
             return false;
-    if (wanted->rule_set &&
-        (have->rule_set == NULL || !sd_value_equal(wanted->rule_set, have->rule_set)))
-        return false;
-    return wanted->metadata == NULL ||
-           (same_member(wanted->metadata, have->metadata, "tags") &&
-            same_member(wanted->metadata, have->metadata, "sensitive") &&
-            same_properties(member(wanted->metadata, "properties"),
-                            have->metadata ? member(have->metadata, "properties") : NULL));
+    return sr_content_matches_about(wanted, have, number);
 }
 
 void sr_content_guid(const struct sr_content *content, char text[SR_GUID_TEXT])

@@ -26,9 +26,12 @@ struct sr_content {
 void sr_content_seal(struct sr_content *content, struct bs_arena *arena);
 void sr_content_copy(struct sr_content *to, const struct sr_content *from, struct bs_arena *arena);
 bool sr_content_same_digest(const struct sr_content *a, const struct sr_content *b);
-/* Text and references are equal; metadata and rule set only where `wanted` has them, and then a
- * missing "confluent:version" is ignored. */
-bool sr_content_matches(const struct sr_content *wanted, const struct sr_content *have);
+/* Text and references are equal, and what is said about them: metadata and rule set only where
+ * `wanted` has them, and then a "confluent:version" that one of the two lacks is ignored if it is
+ * the number of the version that has it. */
+bool sr_content_matches(const struct sr_content *wanted, const struct sr_content *have, int number);
+bool sr_content_matches_about(const struct sr_content *wanted, const struct sr_content *have,
+                              int number);
 /* The digest as a UUID. */
 void sr_content_guid(const struct sr_content *content, char text[SR_GUID_TEXT]);
 /* The value of a metadata property, or a NULL ptr. */

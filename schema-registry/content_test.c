@@ -215,20 +215,22 @@ static void test_merge(void **state)
     previous.metadata = metadata("{\"properties\":{\"owner\":\"a\",\"confluent:version\":\"4\"}}");
     previous.rule_set = json("{\"domainRules\":[{\"name\":\"old\",\"type\":\"T\"}]}");
     /* not given: the previous version's, but its number */
-    sr_merge(&content, &previous, &none, false, 5, &arena);
+    sr_merge(&content, &previous, &none, &arena);
     expect_json(content.metadata, "{\"properties\":{\"owner\":\"a\"}}");
     expect_json(content.rule_set, "{\"domainRules\":[{\"name\":\"old\",\"type\":\"T\"}]}");
     /* given, if only to have none */
     content = (struct sr_content){.metadata = metadata("{}"), .rule_set = json("{}")};
-    sr_merge(&content, &previous, &none, false, 5, &arena);
+    sr_merge(&content, &previous, &none, &arena);
     expect_json(content.metadata, "{}");
     expect_json(content.rule_set, "{}");
     /* numbered: by asking for it, or by the property */
     content = (struct sr_content){0};
-    sr_merge(&content, NULL, &none, true, 5, &arena);
+    sr_merge_number(&content, false, 5, &arena);
+    assert_null(content.metadata);
+    sr_merge_number(&content, true, 5, &arena);
     expect_json(content.metadata, "{\"properties\":{\"confluent:version\":\"5\"}}");
     content = (struct sr_content){.metadata = previous.metadata};
-    sr_merge(&content, NULL, &none, false, 5, &arena);
+    sr_merge_number(&content, false, 5, &arena);
     expect_json(content.metadata, "{\"properties\":{\"confluent:version\":\"5\",\"owner\":\"a\"}}");
     /* defaults under, overrides over */
     presets.default_metadata = metadata("{\"properties\":{\"owner\":\"d\",\"d\":\"d\"}}");
@@ -240,7 +242,7 @@ static void test_merge(void **state)
     content = (struct sr_content){
         .metadata = metadata("{\"properties\":{\"owner\":\"r\",\"o\":\"r\"}}"),
         .rule_set = json("{\"domainRules\":[{\"name\":\"n\",\"v\":1},{\"name\":\"o\",\"v\":1}]}")};
-    sr_merge(&content, &previous, &presets, false, 5, &arena);
+    sr_merge(&content, &previous, &presets, &arena);
     expect_json(content.metadata, "{\"properties\":{\"d\":\"d\",\"o\":\"o\",\"owner\":\"r\"}}");
     expect_json(content.rule_set, "{\"domainRules\":[{\"name\":\"d\"},{\"name\":\"n\",\"v\":1},{"
                                   "\"name\":\"o\"}]}");
@@ -286,13 +288,14 @@ static void test_matches(void **state)
     struct sr_content ruled =
         content("\"int\"", NULL, "{\"domainRules\":[{\"name\":\"r\",\"type\":\"T\"}]}");
     (void)state;
-    assert_true(sr_content_matches(&plain, &owned));
-    assert_true(sr_content_matches(&plain, &ruled));
-    assert_true(sr_content_matches(&owned, &numbered));
-    assert_false(sr_content_matches(&numbered, &owned));
-    assert_false(sr_content_matches(&owned, &other));
-    assert_false(sr_content_matches(&owned, &plain));
-    assert_false(sr_content_matches(&ruled, &plain));
+    assert_true(sr_content_matches(&plain, &owned, 3));
+    assert_true(sr_content_matches(&plain, &ruled, 3));
+    assert_true(sr_content_matches(&owned, &numbered, 3));
+    assert_true(sr_content_matches(&numbered, &owned, 3));
+    assert_false(sr_content_matches(&numbered, &owned, 4));
+    assert_false(sr_content_matches(&owned, &other, 3));
+    assert_false(sr_content_matches(&owned, &plain, 3));
+    assert_false(sr_content_matches(&ruled, &plain, 3));
 }
 
 int main(void)

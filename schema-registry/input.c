@@ -2,11 +2,15 @@
 #include "schema-registry/input.h"
 
 #include "lib/base/mem.h"
-#include "schema-registry/access.h"
+#include "schema-registry/compat_avro.h"
+#include "schema-registry/merge.h"
+#include "schema-registry/metadata.h"
+#include "schema-registry/rule_set.h"
 #include "schema-registry/scope.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const struct sd_value *member(const struct sd_value *json, const char *name)
 {
@@ -35,24 +39,88 @@ static bool small_int(struct sr_call *call, const struct sd_value *json, const c
     return true;
 }
 
-bool sr_input_read(struct sr_call *call, struct sr_input *ret)
+/* ---- reading ---- */
+
+bool sr_input_read_about(struct sr_call *call, const struct sd_value *json, const char *rules,
+                         struct sr_content *ret)
 {
-    struct sd_value json;
-    const struct sd_value *text, *type;
+    const struct sd_value *metadata = member(json, "metadata");
     struct bs_error err = {0};
-    *ret = (struct sr_input){0};
-    if (!sr_body(call, &json))
+    ret->rule_set = member(json, rules);
+    if (wrong_type(call, "metadata", metadata, SD_MAP) ||
+        wrong_type(call, rules, ret->rule_set, SD_MAP))
         return false;
-    text = member(&json, "schema");
-    type = member(&json, "schemaType");
-    ret->content.metadata = member(&json, "metadata");
-    ret->content.rule_set = member(&json, "ruleSet");
+    if (metadata && sr_metadata_read(metadata, call->request->arena, &ret->metadata, &err) < 0) {
+        sr_fail(call, 400, "Unable to process JSON: %s", err.text);
+        return false;
+    }
+    if (sr_rule_set_check(ret->rule_set, &err) < 0) {
+        sr_fail(call, 42210, "Invalid rule set: %s", err.text);
+        return false;
+    }
+    return true;
+}
+
+static bool read_tag_change(struct sr_call *call, const struct sd_value *item, bool remove,
+                            struct sd_retag *to)
+{
+    const struct sd_value *entity = member(item, "schemaEntity");
+    const struct sd_value *path = entity ? member(entity, "entityPath") : NULL;
+    const struct sd_value *type = entity ? member(entity, "entityType") : NULL;
+    const struct sd_value *tags = member(item, "tags");
+    bool fine = path && path->type == SD_STRING && type && type->type == SD_STRING && tags &&
+                tags->type == SD_ARRAY;
+    for (size_t i = 0; fine && i < tags->array.count; i++)
+        fine = tags->array.items[i].type == SD_STRING;
+    if (!fine)
+        return false;
+    to->path =
+        bs_arena_strndup(call->request->arena, (const char *)path->bytes.ptr, path->bytes.len);
+    to->field = bs_bytes_is(type->bytes, "sr_field");
+    *(remove ? &to->remove : &to->add) = tags;
+    return to->field || bs_bytes_is(type->bytes, "sr_record");
+}
+
+bool sr_input_read_tags(struct sr_call *call, const struct sd_value *list, const char *name,
+                        bool remove, struct sr_input *input)
+{
+    struct sd_retag *all;
+    if (list == NULL || list->type == SD_NULL)
+        return true;
+    if (wrong_type(call, name, list, SD_ARRAY))
+        return false;
+    all = bs_arena_array(call->request->arena, input->tag_count + list->array.count, sizeof *all);
+    if (input->tag_count)
+        memcpy(all, input->tags, input->tag_count * sizeof *all);
+    for (size_t i = 0; i < list->array.count; i++) {
+        if (read_tag_change(call, &list->array.items[i], remove, &all[input->tag_count + i]))
+            continue;
+        sr_fail(call, 400,
+                "Unable to process JSON: entry %zu of \"%s\" is not {\"schemaEntity\":"
+                "{\"entityPath\":\"…\",\"entityType\":\"sr_record\" or \"sr_field\"},"
+                "\"tags\":[\"…\"]}",
+                i, name);
+        return false;
+    }
+    input->tags = all;
+    input->tag_count += list->array.count;
+    return true;
+}
+
+static bool is_blank(struct bs_bytes text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] > ' ')
+            return false;
+    return true;
+}
+
+static bool read_text(struct sr_call *call, const struct sd_value *json, struct sr_input *ret)
+{
+    const struct sd_value *text = member(json, "schema"), *type = member(json, "schemaType");
+    struct bs_error err = {0};
     if (wrong_type(call, "schema", text, SD_STRING) ||
-        wrong_type(call, "schemaType", type, SD_STRING) ||
-        wrong_type(call, "metadata", ret->content.metadata, SD_MAP) ||
-        wrong_type(call, "ruleSet", ret->content.rule_set, SD_MAP) ||
-        !small_int(call, &json, "version", 0, &ret->version) ||
-        !small_int(call, &json, "id", -1, &ret->id))
+        wrong_type(call, "schemaType", type, SD_STRING))
         return false;
     if (type && type->bytes.len && !bs_bytes_is(type->bytes, "AVRO")) {
         sr_fail(call, 42201, "Invalid schema type %.*s", (int)type->bytes.len,
@@ -60,70 +128,129 @@ bool sr_input_read(struct sr_call *call, struct sr_input *ret)
         return false;
     }
     ret->content.text = text ? text->bytes : bs_bytes("", 0);
-    ret->normalize = sr_flag(call, "normalize") || sr_store_normalize(call->store, call->subject);
-    if (sr_refs_read(sd_value_get(&json, bs_bytes_text("references")), call->request->arena,
+    ret->empty = is_blank(ret->content.text);
+    if (sr_refs_read(sd_value_get(json, bs_bytes_text("references")), call->request->arena,
                      &ret->content, &err) < 0) {
         sr_fail(call, 42201, "Invalid schema: %s", err.text);
         return false;
     }
-    for (size_t i = 0; i < ret->content.ref_count; i++)
-        if (!sr_must_read(call, sr_name_beside(call->request->arena, call->subject,
-                                               ret->content.refs[i].subject)))
-            return false;
     return true;
 }
 
-/* ---- schemas ---- */
-
-enum { REFERENCE_DEPTH_MAX = 20, REFERENCE_COUNT_MAX = 1000 };
-
-static int content_parse(const struct sr_store *store, const char *subject,
-                         const struct sr_content *content, bool strict, bool live_refs,
-                         unsigned depth, unsigned *budget, struct sd_schema **ret,
-                         struct bs_error *err)
+bool sr_input_read(struct sr_call *call, struct sr_input *ret)
 {
-    struct sd_reference *refs = bs_array(content->ref_count, sizeof *refs);
-    struct bs_arena arena = BS_ARENA_INIT;
-    size_t count = 0;
-    int rc = 0;
-    if (depth > REFERENCE_DEPTH_MAX)
-        rc = bs_error_set(err, BS_ELIMIT, "references are nested deeper than %d",
-                          REFERENCE_DEPTH_MAX);
-    for (size_t i = 0; i < content->ref_count && rc == 0; i++) {
-        const struct sr_ref *ref = &content->refs[i];
-        const char *name = sr_name_beside(&arena, subject, ref->subject);
-        const struct sr_version *version =
-            sr_subject_version(sr_store_subject(store, name), ref->version, !live_refs);
-        struct sd_schema *schema = NULL;
-        if (version == NULL || version->entry->other_type)
-            rc = bs_error_set(err, BS_ENOTFOUND,
-                              "No schema reference found for subject \"%s\" and version %d",
-                              ref->subject, ref->version);
-        else if ((*budget)-- == 0)
-            rc = bs_error_set(err, BS_ELIMIT, "more than %d references of references",
-                              REFERENCE_COUNT_MAX);
-        else
-            rc = content_parse(store, name, &version->entry->content, false, false, depth + 1,
-                               budget, &schema, err);
-        if (rc == 0)
-            refs[count++] = (struct sd_reference){.name = ref->name, .schema = schema};
+    struct sd_value json;
+    const struct sd_value *keep;
+    *ret = (struct sr_input){0};
+    if (!sr_body(call, &json))
+        return false;
+    keep = member(&json, "propagateSchemaTags");
+    if (!read_text(call, &json, ret) ||
+        !sr_input_read_about(call, &json, "ruleSet", &ret->content) ||
+        wrong_type(call, "propagateSchemaTags", keep, SD_BOOL) ||
+        !small_int(call, &json, "version", 0, &ret->version) ||
+        !small_int(call, &json, "id", -1, &ret->id) ||
+        !sr_input_read_tags(call, member(&json, "schemaTagsToAdd"), "schemaTagsToAdd", false,
+                            ret) ||
+        !sr_input_read_tags(call, member(&json, "schemaTagsToRemove"), "schemaTagsToRemove", true,
+                            ret))
+        return false;
+    ret->keep_tags = keep && keep->boolean;
+    if (ret->tag_count && ret->version == 0)
+        ret->version = -1; /* as Confluent's: its number is recorded */
+    ret->normalize = sr_flag(call, "normalize") || sr_store_normalize(call->store, call->subject);
+    return true;
+}
+
+/* ---- completing ---- */
+
+static bool flag_setting(struct sr_call *call, const char *name, bool absent)
+{
+    const struct sd_value *value = sr_store_setting(call->store, call->subject, name);
+    return value && value->type == SD_BOOL ? value->boolean : absent;
+}
+
+static bool preset_metadata(struct sr_call *call, const char *name, const struct sd_value **ret)
+{
+    const struct sd_value *value = sr_store_setting(call->store, call->subject, name);
+    struct bs_error err = {0};
+    *ret = NULL;
+    if (value == NULL || sr_metadata_read(value, call->request->arena, ret, &err) == 0)
+        return true;
+    sr_fail(call, 50001, "The setting %s cannot be used: %s; PUT /config replaces it", name,
+            err.text);
+    return false;
+}
+
+static bool presets_of(struct sr_call *call, struct sr_presets *ret)
+{
+    ret->default_rules = sr_store_setting(call->store, call->subject, "defaultRuleSet");
+    ret->override_rules = sr_store_setting(call->store, call->subject, "overrideRuleSet");
+    return preset_metadata(call, "defaultMetadata", &ret->default_metadata) &&
+           preset_metadata(call, "overrideMetadata", &ret->override_metadata);
+}
+
+bool sr_input_has_presets(struct sr_call *call)
+{
+    static const char *const names[] = {"defaultMetadata", "overrideMetadata", "defaultRuleSet",
+                                        "overrideRuleSet"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (sr_store_setting(call->store, call->subject, names[i]))
+            return true;
+    return false;
+}
+
+/* Tags of the version before are added where the new schema has the place still. */
+static bool take_tags(struct sr_call *call, struct sr_input *input, const struct sr_version *latest)
+{
+    struct bs_arena *arena = call->request->arena;
+    struct bs_error err = {0};
+    struct sd_tagged *tagged;
+    struct sd_schema *schema;
+    if (latest->entry->other_type)
+        return true;
+    if (sr_content_parse(call->store, call->subject, &latest->entry->content, false, false, &schema,
+                         &err) < 0) {
+        sr_fail(call, 42201, "Invalid schema of type AVRO, details: version %d: %s", latest->number,
+                err.text);
+        return false;
     }
-    if (rc == 0)
-        rc = sd_schema_parse(content->text, strict, refs, count, ret, err);
-    for (size_t i = 0; i < count; i++)
-        sd_schema_unref((struct sd_schema *)refs[i].schema);
-    bs_free(refs);
-    bs_arena_deinit(&arena);
-    return rc;
+    sd_schema_tags(schema, arena, &tagged, &input->kept_tag_count);
+    sd_schema_unref(schema);
+    input->kept_tags = bs_arena_array(arena, input->kept_tag_count, sizeof *input->kept_tags);
+    for (size_t i = 0; i < input->kept_tag_count; i++)
+        input->kept_tags[i] = (struct sd_retag){
+            .path = tagged[i].path, .field = tagged[i].field, .add = tagged[i].tags};
+    return true;
 }
 
-int sr_content_parse(const struct sr_store *store, const char *subject,
-                     const struct sr_content *content, bool strict, bool live_refs,
-                     struct sd_schema **ret, struct bs_error *err)
+bool sr_input_complete(struct sr_call *call, struct sr_input *input)
 {
-    unsigned budget = REFERENCE_COUNT_MAX;
-    return content_parse(store, subject, content, strict, live_refs, 0, &budget, ret, err);
+    const struct sr_version *latest =
+        sr_subject_version(sr_store_subject(call->store, call->subject), -1, false);
+    struct bs_arena *arena = call->request->arena;
+    struct sr_content previous;
+    struct sr_presets presets;
+    if (input->empty && (latest == NULL || latest->entry->other_type)) {
+        sr_fail(call, 42201, "Empty schema");
+        return false;
+    }
+    if (!presets_of(call, &presets))
+        return false;
+    if (latest) /* a copy: what is merged outlives the lock */
+        sr_content_copy(&previous, &latest->entry->content, arena);
+    if (input->empty) {
+        input->content.text = previous.text;
+        input->content.refs = previous.refs;
+        input->content.ref_count = previous.ref_count;
+    }
+    if (latest && input->keep_tags && !take_tags(call, input, latest))
+        return false;
+    sr_merge(&input->content, latest ? &previous : NULL, &presets, arena);
+    return true;
 }
+
+/* ---- parsing ---- */
 
 /* Version -1 of a reference is stored as the number of the latest. */
 static void fix_references(struct sr_call *call, struct sr_content *content)
@@ -160,23 +287,75 @@ static void sort_references(struct sr_content *content)
     content->ref_count = kept;
 }
 
-int sr_input_parse(struct sr_call *call, struct sr_input *input, bool strict,
+/* The schema with changed tags, parsed again. */
+static int change_tags(struct sr_call *call, struct sr_input *input, const struct sd_retag *changes,
+                       size_t count, bool lenient, bool as_new, struct sd_schema **schema,
+                       struct bs_error *err)
+{
+    bool strict = as_new && flag_setting(call, "validateNewSchemas", true);
+    struct bs_buf text = BS_BUF_INIT;
+    struct sd_schema *changed = NULL;
+    int rc = sd_schema_retag(*schema, changes, count, lenient, &text, err);
+    if (rc == 0) {
+        input->content.text =
+            bs_bytes(bs_arena_dup(call->request->arena, text.data, text.len), text.len);
+        rc = sr_content_parse(call->store, call->subject, &input->content, strict, as_new, &changed,
+                              err);
+    }
+    bs_buf_deinit(&text);
+    sd_schema_unref(*schema);
+    *schema = changed;
+    return rc;
+}
+
+int sr_input_parse(struct sr_call *call, struct sr_input *input, bool as_new,
                    struct sd_schema **ret, struct bs_error *err)
 {
+    bool strict = as_new && flag_setting(call, "validateNewSchemas", true);
     struct bs_buf text = BS_BUF_INIT;
+    struct sd_schema *schema = NULL;
     int rc;
+    *ret = NULL;
     fix_references(call, &input->content);
-    rc = sr_content_parse(call->store, call->subject, &input->content, strict, strict, ret, err);
+    rc =
+        sr_content_parse(call->store, call->subject, &input->content, strict, as_new, &schema, err);
+    if (rc == 0 && input->tag_count)
+        rc = change_tags(call, input, input->tags, input->tag_count, false, as_new, &schema, err);
+    if (rc == 0 && input->kept_tag_count)
+        rc = change_tags(call, input, input->kept_tags, input->kept_tag_count, true, as_new,
+                         &schema, err);
     if (rc < 0)
         return rc;
-    sd_schema_text(*ret, input->normalize, &text);
+    sd_schema_text(schema, input->normalize, &text);
     input->content.text =
         bs_bytes(bs_arena_dup(call->request->arena, text.data, text.len), text.len);
     bs_buf_deinit(&text);
     if (input->normalize)
         sort_references(&input->content);
     sr_content_seal(&input->content, call->request->arena);
+    *ret = schema;
     return 0;
+}
+
+/* ---- comparing ---- */
+
+struct messages {
+    struct bs_arena *arena;
+    const char **items;
+    size_t count, cap;
+};
+
+static void add_message(struct messages *m, const char *text)
+{
+    if (m->count == m->cap) {
+        const char **all;
+        m->cap = m->cap ? m->cap * 2 : 16;
+        all = bs_arena_array(m->arena, m->cap, sizeof *all);
+        if (m->count)
+            memcpy(all, m->items, m->count * sizeof *all);
+        m->items = all;
+    }
+    m->items[m->count++] = text;
 }
 
 /* Only versions of the same group are compared, where a property names groups. */
@@ -186,55 +365,138 @@ static bool same_group(const char *group, const struct sr_content *a, const stru
            bs_bytes_equal(sr_content_property(a, group), sr_content_property(b, group));
 }
 
+enum { RESERVED_MAX = 1000 };
+
+/* The next of the names in "a, b"; false: no more. */
+static bool next_reserved(struct bs_bytes *list, struct bs_bytes *ret)
+{
+    while (list->len) {
+        const uint8_t *end = memchr(list->ptr, ',', list->len);
+        size_t len = end ? (size_t)(end - list->ptr) : list->len;
+        *ret = bs_bytes(list->ptr, len);
+        *list = bs_bytes(list->ptr + len + (end != NULL), list->len - len - (end != NULL));
+        while (ret->len && ret->ptr[0] <= ' ')
+            *ret = bs_bytes(ret->ptr + 1, ret->len - 1);
+        while (ret->len && ret->ptr[ret->len - 1] <= ' ')
+            ret->len--;
+        if (ret->len)
+            return true;
+    }
+    return false;
+}
+
+static size_t count_reserved(struct bs_bytes list)
+{
+    struct bs_bytes one;
+    size_t count = 0;
+    while (count <= RESERVED_MAX && next_reserved(&list, &one))
+        count++;
+    return count;
+}
+
+static bool is_reserved(struct bs_bytes list, struct bs_bytes name)
+{
+    struct bs_bytes one;
+    while (next_reserved(&list, &one))
+        if (bs_bytes_equal(one, name))
+            return true;
+    return false;
+}
+
+/* Names that metadata reserves for fields to come: they stay reserved, and no field has one. */
+static void check_reserved(struct messages *m, const struct sr_content *content,
+                           const struct sd_schema *schema, const struct sr_version *before)
+{
+    const struct sd_node *root = sd_schema_root(schema);
+    struct bs_bytes now = sr_content_property(content, SR_METADATA_RESERVED), name;
+    struct bs_bytes old = before
+                              ? sr_content_property(&before->entry->content, SR_METADATA_RESERVED)
+                              : bs_bytes(NULL, 0);
+    struct bs_bytes list = old;
+    if (count_reserved(now) > RESERVED_MAX || count_reserved(old) > RESERVED_MAX) {
+        add_message(m, bs_arena_printf(m->arena, "More than %d reserved fields.", RESERVED_MAX));
+        return;
+    }
+    while (next_reserved(&list, &name))
+        if (!is_reserved(now, name))
+            add_message(m, bs_arena_printf(m->arena,
+                                           "The new schema has reserved field %.*s removed from "
+                                           "its metadata which is present in the old schema's "
+                                           "metadata.",
+                                           (int)name.len, (const char *)name.ptr));
+    list = now;
+    while (next_reserved(&list, &name))
+        if (sd_node_field(root, name) >= 0)
+            add_message(m, bs_arena_printf(m->arena,
+                                           "The new schema has field that conflicts with the "
+                                           "reserved field %.*s.",
+                                           (int)name.len, (const char *)name.ptr));
+}
+
+static enum sd_compat_rules rules_of(struct sr_call *call)
+{
+    const struct sd_value *policy =
+        sr_store_setting(call->store, call->subject, "compatibilityPolicy");
+    return policy && policy->type == SD_STRING && bs_bytes_is(policy->bytes, "LOGICAL")
+               ? SD_COMPAT_LOGICAL
+               : SD_COMPAT_AVRO;
+}
+
+/* One version at a time is parsed: a long history takes no more memory than a short one. */
+static bool check_version(struct sr_call *call, const struct sd_schema *schema,
+                          const struct sr_version *version, enum sr_level level, struct messages *m)
+{
+    struct sr_compat_old old = {.version = version->number};
+    struct bs_error err = {0};
+    struct sd_schema *parsed;
+    const char **items;
+    size_t count;
+    bool fine;
+    if (version->entry->other_type) {
+        add_message(m, "Incompatible because of different schema type");
+        return false;
+    }
+    if (sr_content_parse(call->store, call->subject, &version->entry->content, false, false,
+                         &parsed, &err) < 0) {
+        add_message(m, bs_arena_printf(m->arena, "version %d cannot be read: %s", version->number,
+                                       err.text));
+        return false;
+    }
+    old.schema = parsed;
+    fine = sr_compat_check(schema, &old, 1, level, rules_of(call), m->arena, &items, &count);
+    for (size_t i = 0; i < count; i++)
+        add_message(m, items[i]);
+    sd_schema_unref(parsed);
+    return fine;
+}
+
 bool sr_compatible(struct sr_call *call, const struct sr_input *input,
                    const struct sd_schema *schema, const struct sr_version *only,
                    const char ***ret_messages, size_t *ret_count)
 {
     const struct sr_subject *subject = sr_store_subject(call->store, call->subject);
     enum sr_level level = sr_store_level(call->store, call->subject);
-    const char *group = only ? NULL : sr_store_group(call->store, call->subject);
-    struct bs_arena *arena = call->request->arena;
-    size_t most = subject ? subject->count : 0, count = 0;
-    struct sr_compat_old *olds = bs_arena_array(arena, most + 1, sizeof *olds);
-    bool fine = true;
-    *ret_messages = NULL;
-    *ret_count = 0;
-    if (level == SR_NONE)
-        return true;
-    for (size_t i = most; i-- > 0 && fine;) {
+    const char *group = sr_store_group(call->store, call->subject);
+    bool reserved = flag_setting(call, "validateFields", false), fine = true;
+    struct messages m = {.arena = call->request->arena};
+    if (reserved)
+        check_reserved(&m, &input->content, schema,
+                       only ? only : sr_subject_version(subject, -1, false));
+    for (size_t i = subject ? subject->count : 0; i-- > 0 && fine && level != SR_NONE;) {
         const struct sr_version *version = &subject->versions[i];
-        struct bs_error err = {0};
-        struct sd_schema *old;
         if (only ? version != only : version->deleted)
             continue;
         if (!same_group(group, &input->content, &version->entry->content))
             continue;
-        if (version->entry->other_type ||
-            sr_content_parse(call->store, call->subject, &version->entry->content, false, false,
-                             &old, &err) < 0) {
-            *ret_messages = bs_arena_array(arena, 1, sizeof **ret_messages);
-            (*ret_messages)[(*ret_count)++] =
-                version->entry->other_type ? "Incompatible because of different schema type"
-                                           : bs_arena_printf(arena, "version %d cannot be read: %s",
-                                                             version->number, err.text);
-            fine = false;
-            continue;
-        }
-        olds[count++] = (struct sr_compat_old){.schema = old, .version = version->number};
+        fine = check_version(call, schema, version, level, &m);
         if (!sr_level_transitive(level))
             break;
     }
-    if (fine)
-        fine = sr_compat_check(schema, olds, count, level, SD_COMPAT_AVRO, arena, ret_messages,
-                               ret_count);
-    for (size_t i = 0; i < count; i++)
-        sd_schema_unref((struct sd_schema *)olds[i].schema);
-    if (!fine) {
-        const char **all = bs_arena_array(arena, *ret_count + 1, sizeof *all);
-        memcpy(all, *ret_messages, *ret_count * sizeof *all);
-        all[(*ret_count)++] = bs_arena_printf(
-            arena, "{validateFields: 'false', compatibility: '%s'}", sr_level_name(level));
-        *ret_messages = all;
-    }
+    fine = fine && m.count == 0;
+    if (!fine)
+        add_message(&m, bs_arena_printf(m.arena, "{validateFields: '%s', compatibility: '%s'}",
+                                        reserved ? "true" : "false", sr_level_name(level)));
+    *ret_messages = m.items;
+    *ret_count = m.count;
     return fine;
 }

@@ -13,10 +13,11 @@ struct sr_presets {
 
 bool sr_presets_any(const struct sr_presets *presets);
 /* Fills content->metadata and content->rule_set, which are the request's (NULL: not given, {}: none
- * wanted). `previous` may be NULL; its "confluent:version" is not taken. `number`, the new
- * version's, is recorded as that property when the request is `numbered` or its metadata has the
- * property. */
+ * wanted). `previous` may be NULL; its "confluent:version" is not taken. */
 void sr_merge(struct sr_content *content, const struct sr_content *previous,
-              const struct sr_presets *presets, bool numbered, int number, struct bs_arena *arena);
+              const struct sr_presets *presets, struct bs_arena *arena);
+/* Records the number of the new version as that property, if the request is `numbered` or its
+ * metadata has the property. */
+void sr_merge_number(struct sr_content *content, bool numbered, int number, struct bs_arena *arena);
 
 #endif

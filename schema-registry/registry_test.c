@@ -82,7 +82,7 @@ static void test_compatibility(void **state)
     (void)state;
     expect("POST", "/subjects/c/versions", RECORD(FIELD("x", INT)), 200, "{\"id\":1,…");
     expect("POST", "/subjects/c/versions", RECORD(FIELD("x", INT) "," FIELD("amount", INT)), 409,
-           "{\"error_code\":409,\"message\":\"Schema being registered is incompatible with an "
+           "{\"error_code\":40901,\"message\":\"Schema being registered is incompatible with an "
            "earlier schema for subject \\\"c\\\", details: [{errorType:'READER_FIELD_MISSING_"
            "DEFAULT_VALUE', description:'The field 'amount' at path '/fields/1' in the new schema "
            "has no default value and is missing in the old schema', additionalInfo:'amount'}, "

@@ -1,7 +1,9 @@
 /* Routes of compatibility levels and further settings: global ones, of a context, of a subject.
  * A setting is one record whose value is the whole of it: a change is read, merged and written by
  * the one writer. */
+#include "schema-registry/metadata.h"
 #include "schema-registry/route.h"
+#include "schema-registry/rule_set.h"
 #include "schema-registry/scope.h"
 
 #include "lib/base/log.h"
@@ -30,10 +32,8 @@ static const struct {
     {"validateNewSchemas", SD_BOOL},
 };
 
-/* Kept and told, for clients that set them, but nothing here acts on them. */
-static const char *const inert[] = {"validateFields",  "validateRules",    "compatibilityPolicy",
-                                    "defaultMetadata", "overrideMetadata", "defaultRuleSet",
-                                    "overrideRuleSet", "aliasForDeks",     "validateNewSchemas"};
+/* Kept and told, for clients that act on them; nothing here does. */
+static const char *const inert[] = {"validateRules", "aliasForDeks"};
 
 static const struct bs_event without_effect = {
     "registry.setting-without-effect", BS_LOG_WARN,
@@ -82,6 +82,62 @@ static bool valid_level(struct sr_call *call, struct sd_value *value)
     return true;
 }
 
+/* STRICT and LENIENT part only types of schemas that are not served; LOGICAL has logical types and
+ * decimals compared too. */
+static bool valid_policy(struct sr_call *call, struct sd_value *value)
+{
+    static const char *const names[] = {"STRICT", "LENIENT", "LOGICAL"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (value->bytes.len != strlen(names[i]) ||
+            strncasecmp((const char *)value->bytes.ptr, names[i], value->bytes.len) != 0)
+            continue;
+        value->bytes = bs_bytes_text(names[i]);
+        return true;
+    }
+    sr_fail(call, 42203,
+            "Invalid compatibility policy. Valid values are STRICT, LENIENT, and LOGICAL");
+    return false;
+}
+
+static bool valid_metadata(struct sr_call *call, const char *name, struct sd_value *value)
+{
+    const struct sd_value *metadata;
+    struct bs_error err = {0};
+    if (sr_metadata_read(value, call->request->arena, &metadata, &err) < 0) {
+        sr_fail(call, 400, "Unable to process JSON: %s: %s", name, err.text);
+        return false;
+    }
+    *value = *metadata;
+    return true;
+}
+
+static bool valid_rules(struct sr_call *call, const char *name, struct sd_value *value)
+{
+    const struct sd_value *rules;
+    struct bs_error err = {0};
+    if (sr_rule_set_check(value, &err) < 0) {
+        sr_fail(call, 42210, "Invalid rule set: %s: %s", name, err.text);
+        return false;
+    }
+    rules = sr_rule_set_complete(value, call->request->arena);
+    *value = rules ? *rules : (struct sd_value){.type = SD_MAP};
+    return true;
+}
+
+/* Checks a member and puts it into the form that is stored; false: the response is set. */
+static bool valid_member(struct sr_call *call, const char *name, struct sd_value *value)
+{
+    if (strcmp(name, "compatibilityLevel") == 0)
+        return valid_level(call, value);
+    if (strcmp(name, "compatibilityPolicy") == 0)
+        return valid_policy(call, value);
+    if (strstr(name, "Metadata"))
+        return valid_metadata(call, name, value);
+    if (strstr(name, "RuleSet"))
+        return valid_rules(call, name, value);
+    return true;
+}
+
 /* The old config with the members of the request over it; false: the response is set. */
 static bool merge_config(struct sr_call *call, const struct sd_value *old,
                          const struct sd_value *body, struct sd_value *ret)
@@ -109,7 +165,7 @@ static bool merge_config(struct sr_call *call, const struct sd_value *old,
         }
         to->name = bs_bytes_text(members[i].name);
         to->value = *sd_value_copy(arena, value);
-        if (strcmp(members[i].name, "compatibilityLevel") == 0 && !valid_level(call, &to->value))
+        if (!valid_member(call, members[i].name, &to->value))
             return false;
         ret->map.count++;
     }

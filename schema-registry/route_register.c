@@ -9,6 +9,8 @@
  * Several processes may write to one topic. Each has read to its end before it decides; when
  * another one's record for the same id or version slips in between, it comes first and ours has no
  * effect (subject.c): then its record is repaired and all is decided again. */
+#include "schema-registry/answer.h"
+#include "schema-registry/merge.h"
 #include "schema-registry/route.h"
 #include "schema-registry/scope.h"
 
@@ -17,60 +19,6 @@
 #include <unistd.h>
 
 enum { TRIES = 40, PAUSE_MS = 5 };
-
-static void put_registered(struct sr_call *call, const struct sr_version *version)
-{
-    struct bs_buf *out = &call->response->body;
-    char guid[SR_GUID_TEXT];
-    sr_content_guid(&version->entry->content, guid);
-    bs_buf_printf(out, "{\"id\":%d,\"version\":%d,\"guid\":\"%s\",\"schemaType\":\"AVRO\"",
-                  (int)version->entry->id, version->number, guid);
-    sr_content_put_members(&version->entry->content, out);
-    bs_buf_puts(out, "}");
-}
-
-/* An empty schema stands for the text of the latest version (to add metadata to it). */
-static bool fill_empty(struct sr_call *call, struct sr_input *input)
-{
-    const struct sr_version *latest =
-        sr_subject_version(sr_store_subject(call->store, call->subject), -1, false);
-    if (input->content.text.len)
-        return true;
-    if (latest == NULL) {
-        sr_fail(call, 42201, "Empty schema");
-        return false;
-    }
-    input->content.text =
-        bs_bytes(bs_arena_dup(call->request->arena, latest->entry->content.text.ptr,
-                              latest->entry->content.text.len),
-                 latest->entry->content.text.len);
-    return true;
-}
-
-/* What the request leaves out it takes from the version before; "confluent:version" is not taken.
- */
-static void inherit(struct sr_call *call, struct sr_input *input)
-{
-    const struct sr_version *latest =
-        sr_subject_version(sr_store_subject(call->store, call->subject), -1, false);
-    struct bs_arena *arena = call->request->arena;
-    const struct sd_value *old = latest ? latest->entry->content.metadata : NULL;
-    if (latest && input->content.rule_set == NULL && latest->entry->content.rule_set)
-        input->content.rule_set = sd_value_copy(arena, latest->entry->content.rule_set);
-    if (old && input->content.metadata == NULL) {
-        struct sd_value *copy = sd_value_copy(arena, old);
-        struct sd_value *properties =
-            (struct sd_value *)sd_value_get(copy, bs_bytes_text("properties"));
-        for (size_t i = 0; properties && i < properties->map.count; i++) {
-            if (!bs_bytes_is(properties->map.fields[i].name, "confluent:version"))
-                continue;
-            memmove(properties->map.fields + i, properties->map.fields + i + 1,
-                    (properties->map.count - i - 1) * sizeof *properties->map.fields);
-            properties->map.count--;
-        }
-        input->content.metadata = copy;
-    }
-}
 
 static bool check_writable(struct sr_call *call)
 {
@@ -103,7 +51,7 @@ static void fail_incompatible(struct sr_call *call, const char **messages, size_
     struct bs_buf list = BS_BUF_INIT;
     for (size_t i = 0; i < count; i++)
         bs_buf_printf(&list, "%s%s", i ? ", " : "", messages[i]);
-    sr_fail(call, 409,
+    sr_fail(call, 40901,
             "Schema being registered is incompatible with an earlier schema for subject \"%s\", "
             "details: [%s]",
             call->subject, bs_buf_text(&list));
@@ -178,8 +126,32 @@ static bool append_version(struct sr_call *call, const struct sr_input *input)
     if (version == NULL || version->entry->id != record.id ||
         !sr_content_same_digest(&version->entry->content, &input->content))
         return !repair(call, record.version);
-    put_registered(call, version);
+    sr_put_registered(call, call->subject, version);
     return true;
+}
+
+/* What stands for the same under the subject: any version, or only the latest where "-1" asks for
+ * that. One that asks for its number is new in any case. */
+static const struct sr_version *known_version(struct sr_call *call, const struct sr_input *input)
+{
+    const struct sr_version *found = NULL;
+    if (input->version == 0) {
+        found = sr_content_find(call->store, call->subject, &input->content, false);
+    } else if (input->version == -1) {
+        found = sr_subject_version(sr_store_subject(call->store, call->subject), -1, false);
+        if (found && !sr_version_has(call->store, call->subject, found, &input->content))
+            found = NULL;
+    }
+    return found && (input->id < 0 || found->entry->id == input->id) ? found : NULL;
+}
+
+static void number_content(struct sr_call *call, struct sr_input *input)
+{
+    const struct sr_version *newest =
+        sr_subject_version(sr_store_subject(call->store, call->subject), -1, true);
+    sr_merge_number(&input->content, input->version != 0, newest ? newest->number + 1 : 1,
+                    call->request->arena);
+    sr_content_seal(&input->content, call->request->arena);
 }
 
 /* One try, decided on what is in the topic now: true when the response is set. */
@@ -191,19 +163,19 @@ static bool try_register(struct sr_call *call, struct sr_input input)
     const char **messages;
     size_t count;
     bool answered = true;
-    if (!check_writable(call))
+    if (!check_writable(call) || !sr_input_complete(call, &input))
         return true;
-    inherit(call, &input);
     if (sr_input_parse(call, &input, true, &schema, &err) < 0) {
         sr_fail(call, 42201, "Invalid schema %.*s, details: %s",
                 (int)(input.content.text.len > 2000 ? 2000 : input.content.text.len),
                 (const char *)input.content.text.ptr, err.text);
         return true;
     }
-    known = sr_subject_find(sr_store_subject(call->store, call->subject), &input.content, false);
+    known = known_version(call, &input);
     if (known)
-        put_registered(call, known);
+        sr_put_registered(call, call->subject, known);
     else if (check_version(call, &input)) {
+        number_content(call, &input);
         if (!sr_flag(call, "force") &&
             !sr_compatible(call, &input, schema, NULL, &messages, &count))
             fail_incompatible(call, messages, count);
@@ -265,36 +237,50 @@ static void import_version(struct sr_call *call, struct sr_input *input)
     version =
         sr_subject_version(sr_store_subject(call->store, call->subject), record.version, false);
     if (version && version->entry->id == record.id)
-        put_registered(call, version);
+        sr_put_registered(call, call->subject, version);
     else
         sr_fail(call, 50001, "Another process writes to the topic at the same time");
+}
+
+/* Known already, without becoming a writer? true: the response is set. */
+static bool answer_known(struct sr_call *call, struct sr_input input)
+{
+    const struct sr_version *known;
+    struct sd_schema *schema = NULL;
+    struct bs_error err = {0};
+    bool complete = input.empty || input.keep_tags || sr_input_has_presets(call);
+    if (complete && !sr_input_complete(call, &input))
+        return true;
+    if (sr_input_parse(call, &input, false, &schema, &err) < 0) {
+        sr_fail(call, 42201, "Invalid schema of type AVRO, details: %s", err.text);
+        return true;
+    }
+    sd_schema_unref(schema);
+    known = known_version(call, &input);
+    if (known)
+        sr_put_registered(call, call->subject, known);
+    return known != NULL;
+}
+
+void sr_register(struct sr_call *call, struct sr_input *input)
+{
+    if (!answer_known(call, *input) && sr_become_subject_writer(call))
+        register_new(call, input);
 }
 
 int sr_version_register(void *ctx, struct ht_request *request, struct ht_response *response)
 {
     struct sr_call call;
     if (sr_begin_subject(&call, ctx, request, response)) {
-        const struct sr_version *known;
-        struct sd_schema *schema = NULL;
-        struct bs_error err = {0};
         struct sr_input input;
-        if (!sr_input_read(&call, &input) || !fill_empty(&call, &input))
+        if (!sr_input_read(&call, &input))
             return sr_end(&call);
-        if (sr_mode_import(sr_store_mode(call.store, call.subject))) {
-            if (sr_become_writer(&call))
-                import_version(&call, &input);
-            return sr_end(&call);
-        }
-        if (sr_input_parse(&call, &input, false, &schema, &err) < 0) {
-            sr_fail(&call, 42201, "Invalid schema of type AVRO, details: %s", err.text);
-            return sr_end(&call);
-        }
-        sd_schema_unref(schema);
-        known = sr_subject_find(sr_store_subject(call.store, call.subject), &input.content, false);
-        if (known)
-            put_registered(&call, known);
-        else if (sr_become_subject_writer(&call))
-            register_new(&call, &input);
+        if (!sr_mode_import(sr_store_mode(call.store, call.subject)))
+            sr_register(&call, &input);
+        else if (input.empty)
+            sr_fail(&call, 42201, "Empty schema");
+        else if (sr_become_writer(&call))
+            import_version(&call, &input);
     }
     return sr_end(&call);
 }

@@ -1,6 +1,8 @@
 /* Routes that read schemas by id or GUID, and versions of many subjects. */
 #include "schema-registry/access.h"
+#include "schema-registry/answer.h"
 #include "schema-registry/route.h"
+#include "schema-registry/rule_set.h"
 
 #include <string.h>
 #include <strings.h>
@@ -74,21 +76,26 @@ static bool named_entry(struct sr_call *call, struct named *ret)
     return false;
 }
 
+/* Where references of the schema without a context are. */
+static const char *holder_of(struct sr_call *call, const struct named *named)
+{
+    return named->subject
+               ? named->subject->name
+               : sr_name_join(call->request->arena, bs_bytes_text(named->space->context), "");
+}
+
 static void put_entry(struct sr_call *call, const struct named *named)
 {
     struct bs_buf *out = &call->response->body;
     const struct sr_version *version = named->version;
-    char guid[SR_GUID_TEXT];
-    sr_content_guid(&named->entry->content, guid);
     bs_buf_puts(out, "{");
     if (version) {
         bs_buf_puts(out, "\"subject\":");
         sr_put_text(out, named->subject->name);
-        bs_buf_printf(out, ",\"version\":%d,", version->number);
+        bs_buf_printf(out, ",\"version\":%d", version->number);
     }
-    bs_buf_printf(out, "\"guid\":\"%s\",\"schemaType\":", guid);
-    sr_put_text(out, named->entry->type ? named->entry->type : "AVRO");
-    sr_content_put_members(&named->entry->content, out);
+    if (!sr_put_content(call, holder_of(call, named), &named->entry->content, named->entry->type))
+        return;
     if (version && version->timestamp_ms > 0)
         bs_buf_printf(out, ",\"ts\":%lld", (long long)version->timestamp_ms);
     if (version && version->deleted)
@@ -112,7 +119,7 @@ int sr_schema_text(void *ctx, struct ht_request *request, struct ht_response *re
     struct sr_call call;
     struct named named;
     if (sr_begin(&call, ctx, request, response) && named_entry(&call, &named))
-        bs_buf_put(&response->body, named.entry->content.text.ptr, named.entry->content.text.len);
+        sr_put_schema(&call, holder_of(&call, &named), &named.entry->content);
     return sr_end(&call);
 }
 
@@ -254,21 +261,6 @@ struct filter {
     size_t alias_count;
 };
 
-static bool has_rule_of(const struct sd_value *rule_set, const char *type)
-{
-    static const char *const lists[] = {"migrationRules", "domainRules", "encodingRules"};
-    for (size_t i = 0; rule_set && i < sizeof lists / sizeof *lists; i++) {
-        const struct sd_value *list = sd_value_get(rule_set, bs_bytes_text(lists[i]));
-        for (size_t k = 0; list && list->type == SD_ARRAY && k < list->array.count; k++) {
-            const struct sd_value *have =
-                sd_value_get(&list->array.items[k], bs_bytes_text("type"));
-            if (have && have->type == SD_STRING && bs_bytes_is(have->bytes, type))
-                return true;
-        }
-    }
-    return false;
-}
-
 static void find_aliases(struct sr_call *call, struct filter *filter)
 {
     size_t total = sr_store_subject_count(call->store);
@@ -298,7 +290,7 @@ static bool version_listed(const struct filter *filter, const struct sr_version 
     if (version->deleted && !filter->deleted)
         return false;
     return filter->rule_type == NULL ||
-           has_rule_of(version->entry->content.rule_set, filter->rule_type);
+           sr_rule_set_has_type(version->entry->content.rule_set, filter->rule_type);
 }
 
 int sr_schemas_list(void *ctx, struct ht_request *request, struct ht_response *response)
@@ -325,7 +317,8 @@ int sr_schemas_list(void *ctx, struct ht_request *request, struct ht_response *r
                     continue;
                 if (found >= from) {
                     bs_buf_puts(&response->body, found > from ? "," : "");
-                    sr_put_version(&call, subject->name, version, true);
+                    if (!sr_put_version(&call, subject->name, version))
+                        return sr_end(&call);
                 }
                 found++;
             }

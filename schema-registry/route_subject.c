@@ -1,5 +1,6 @@
 /* Routes that read subjects and versions. */
 #include "schema-registry/access.h"
+#include "schema-registry/answer.h"
 #include "schema-registry/route.h"
 
 #include "lib/base/mem.h"
@@ -127,7 +128,7 @@ int sr_version_get(void *ctx, struct ht_request *request, struct ht_response *re
         const struct sr_version *version =
             named_version(&call, sr_flag(&call, "deleted"), &subject);
         if (version)
-            sr_put_version(&call, subject->name, version, true);
+            sr_put_version(&call, subject->name, version);
     }
     return sr_end(&call);
 }
@@ -140,8 +141,7 @@ int sr_version_schema(void *ctx, struct ht_request *request, struct ht_response 
         const struct sr_version *version =
             named_version(&call, sr_flag(&call, "deleted"), &subject);
         if (version)
-            bs_buf_put(&response->body, version->entry->content.text.ptr,
-                       version->entry->content.text.len);
+            sr_put_schema(&call, subject->name, &version->entry->content);
     }
     return sr_end(&call);
 }
@@ -197,9 +197,9 @@ static enum looked look_in(struct sr_call *call, const struct sr_subject *subjec
     if (rc < 0)
         return BAD_SCHEMA;
     sd_schema_unref(schema);
-    version = sr_subject_find(subject, content, deleted);
+    version = sr_content_find(call->store, subject->name, content, deleted);
     if (version)
-        sr_put_version(call, subject->name, version, true);
+        sr_put_version(call, subject->name, version);
     return version ? FOUND : NO_MATCH;
 }
 
@@ -264,7 +264,7 @@ int sr_subject_metadata(void *ctx, struct ht_request *request, struct ht_respons
             const struct sr_version *version = &subject->versions[i];
             if ((version->deleted && !deleted) || !has_pairs(request, &version->entry->content))
                 continue;
-            sr_put_version(&call, call.subject, version, true);
+            sr_put_version(&call, call.subject, version);
             return sr_end(&call);
         }
         sr_fail(&call, 40403, "Schema not found");

@@ -407,3 +407,16 @@ const struct sd_value *sr_rule_set_without(const struct sd_value *set, const str
     bs_free(sorted);
     return to;
 }
+
+bool sr_rule_set_has_type(const struct sd_value *set, const char *type)
+{
+    for (size_t i = 0; i < LISTS; i++) {
+        const struct sd_value *rules = rules_of(set, i);
+        for (size_t k = 0; rules && k < rules->array.count; k++) {
+            const struct sd_value *have = member(&rules->array.items[k], "type");
+            if (have && have->type == SD_STRING && bs_bytes_is(have->bytes, type))
+                return true;
+        }
+    }
+    return false;
+}

@@ -25,4 +25,7 @@ const struct sd_value *sr_rule_set_merge(const struct sd_value *old, const struc
 const struct sd_value *sr_rule_set_without(const struct sd_value *set, const struct sd_value *names,
                                            struct bs_arena *arena);
 
+/* Has it a rule of that type ("CEL")? `set` may be NULL. */
+bool sr_rule_set_has_type(const struct sd_value *set, const char *type);
+
 #endif

@@ -332,21 +332,3 @@ bool sr_body(struct sr_call *call, struct sd_value *ret)
     }
     return true;
 }
-
-void sr_put_version(struct sr_call *call, const char *subject, const struct sr_version *version,
-                    bool with_time)
-{
-    struct bs_buf *out = &call->response->body;
-    char guid[SR_GUID_TEXT];
-    sr_content_guid(&version->entry->content, guid);
-    bs_buf_puts(out, "{\"subject\":");
-    sr_put_text(out, subject);
-    bs_buf_printf(out, ",\"version\":%d,\"id\":%d,\"guid\":\"%s\",\"schemaType\":\"AVRO\"",
-                  version->number, (int)version->entry->id, guid);
-    sr_content_put_members(&version->entry->content, out);
-    if (with_time && version->timestamp_ms > 0)
-        bs_buf_printf(out, ",\"ts\":%lld", (long long)version->timestamp_ms);
-    if (with_time && version->deleted)
-        bs_buf_puts(out, ",\"deleted\":true");
-    bs_buf_puts(out, "}");
-}

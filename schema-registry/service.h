@@ -72,9 +72,6 @@ bool sr_id_param(struct sr_call *call, const char *text, int32_t *ret);
 /* The JSON object of the body; false: 400, 422 set. */
 bool sr_body(struct sr_call *call, struct sd_value *ret);
 
-/* {"subject",…} of a version. */
-void sr_put_version(struct sr_call *call, const char *subject, const struct sr_version *version,
-                    bool with_time);
 void sr_put_text(struct bs_buf *out, const char *text); /* a JSON string */
 
 #endif

@@ -202,7 +202,7 @@ const struct sr_version *sr_subject_find(const struct sr_subject *subject,
     for (size_t i = subject ? subject->count : 0; i-- > 0;) {
         const struct sr_version *version = &subject->versions[i];
         if ((deleted_too || !version->deleted) && !version->entry->other_type &&
-            sr_content_matches(content, &version->entry->content))
+            sr_content_matches(content, &version->entry->content, version->number))
             return version;
     }
     return NULL;

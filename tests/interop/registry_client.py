@@ -98,7 +98,7 @@ def register_and_read():
     refused("unknown version", 404, 40402, lambda: client().get_version(subject, 9))
     refused("not of the subject", 404, 40403, lambda: client().lookup_schema(subject, avro('"int"')))
     refused("no schema", 422, 42201, lambda: client().register_schema(subject, avro('{"type":"x"}')))
-    message = refused("incompatible", 409, 409, lambda: client().register_schema(subject, avro(BAD)))
+    message = refused("incompatible", 409, 40901, lambda: client().register_schema(subject, avro(BAD)))
     same("reason", "gate" in message, True)
     same("compatible", client().test_compatibility(subject, avro(TWO)), True)
     same("not compatible", client().test_compatibility(subject, avro(BAD)), False)

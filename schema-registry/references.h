@@ -1,0 +1,30 @@
+/* References: a content with what it refers to: parsed, written out, found again. The store is
+ * locked for reading.
+ *
+ * A type's name stands once in all that is behind a content: of two references of one name the
+ * first that is met counts, as in Confluent's registry. */
+#ifndef WEIR_SR_REFERENCES_H
+#define WEIR_SR_REFERENCES_H
+
+#include "lib/serde/schema.h"
+#include "schema-registry/subject.h"
+
+enum { SR_REFERENCE_DEPTH_MAX = 20, SR_REFERENCES_MAX = 1000 /* behind one content */ };
+
+/* Parses the content of a subject (or one of its context; NULL: the default one), in whose context
+ * references without one are. `strict` as for a new schema; with `live` the content's own
+ * references must name live versions. BS_E…: err says what is wrong with it or with a reference. */
+int sr_content_parse(const struct sr_store *store, const char *subject,
+                     const struct sr_content *content, bool strict, bool live,
+                     struct sd_schema **ret, struct bs_error *err);
+/* The text with all that it refers to written out. */
+int sr_content_resolve(const struct sr_store *store, const char *subject,
+                       const struct sr_content *content, struct bs_buf *out, struct bs_error *err);
+/* The version that has this content, as sr_subject_find, or has it in a form with references. */
+const struct sr_version *sr_content_find(const struct sr_store *store, const char *subject,
+                                         const struct sr_content *content, bool deleted_too);
+/* Does this version have it, in any of these ways? */
+bool sr_version_has(const struct sr_store *store, const char *subject,
+                    const struct sr_version *version, const struct sr_content *content);
+
+#endif
