@@ -4,6 +4,7 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "schema-registry/journal.h"
+#include "schema-registry/skipped.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -62,6 +63,7 @@ struct sr_gate {
     int64_t applied_offset;
     bool replayed, ready;
     char step[512], listen[300];
+    struct sr_skipped skipped;
     struct bs_error failure;
 };
 
@@ -98,6 +100,9 @@ static void on_record(void *ctx, int64_t offset, int64_t timestamp_ms, struct bs
     if (rc < 0) {
         bs_metric_add(&gate->skips, 1);
         bs_log(&skipped, "offset %lld: %s", (long long)offset, err.text);
+        pthread_mutex_lock(&gate->progress);
+        sr_skipped_add(&gate->skipped, offset, err.text);
+        pthread_mutex_unlock(&gate->progress);
     }
     bs_arena_deinit(&arena);
     bs_metric_set(&gate->offset, offset);
@@ -423,6 +428,8 @@ int sr_gate_health(struct sr_gate *gate, struct bs_buf *out)
     bs_buf_printf(out, ",\"applied_offset\":%lld,\"schemas\":%lld,\"subjects\":%lld",
                   (long long)gate->applied_offset, (long long)bs_metric_get(&gate->schemas),
                   (long long)bs_metric_get(&gate->subjects));
+    bs_buf_puts(out, ",\"skipped_records\":");
+    sr_skipped_put(&gate->skipped, out);
     if (rc != 0) {
         const char *text = rc < 0 ? gate->failure.text : gate->step;
         bs_buf_puts(out, ",\"message\":");

@@ -51,19 +51,13 @@ static bool check_subject(struct sr_call *call, const struct sr_subject *subject
     return true;
 }
 
-/* Records of a permanent deletion: the highest id, the versions, the marks and settings. */
-static size_t permanent_records(struct sr_call *call, const struct sr_subject *subject,
-                                struct sr_record *records)
+/* What goes with the last version: the mark of soft deletion, and the settings. */
+static size_t add_rest(struct sr_call *call, const struct sr_subject *subject,
+                       struct sr_record *records)
 {
     static const enum sr_record_kind rest[] = {SR_RECORD_DELETE_SUBJECT, SR_RECORD_CONFIG,
                                                SR_RECORD_MODE};
     size_t count = 0;
-    records[count++] = sr_store_mark(call->store, call->request->arena);
-    for (size_t i = 0; i < subject->count; i++)
-        records[count++] = (struct sr_record){.kind = SR_RECORD_SCHEMA,
-                                              .subject = call->subject,
-                                              .version = subject->versions[i].number,
-                                              .tombstone = true};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) {
         if ((rest[i] == SR_RECORD_CONFIG && !subject->config.present) ||
             (rest[i] == SR_RECORD_MODE && subject->mode == SR_MODE_UNSET))
@@ -72,6 +66,20 @@ static size_t permanent_records(struct sr_call *call, const struct sr_subject *s
             (struct sr_record){.kind = rest[i], .subject = call->subject, .tombstone = true};
     }
     return count;
+}
+
+/* Records of a permanent deletion: the highest ids before all, so that they are kept first. */
+static size_t permanent_records(struct sr_call *call, const struct sr_subject *subject,
+                                struct sr_record *records)
+{
+    size_t count = 0;
+    records[count++] = sr_store_mark(call->store, call->request->arena);
+    for (size_t i = 0; i < subject->count; i++)
+        records[count++] = (struct sr_record){.kind = SR_RECORD_SCHEMA,
+                                              .subject = call->subject,
+                                              .version = subject->versions[i].number,
+                                              .tombstone = true};
+    return count + add_rest(call, subject, records + count);
 }
 
 int sr_subject_delete(void *ctx, struct ht_request *request, struct ht_response *response)
@@ -141,7 +149,8 @@ int sr_version_delete(void *ctx, struct ht_request *request, struct ht_response 
     if (sr_begin_subject(&call, ctx, request, response) && sr_become_writer(&call)) {
         bool permanent = sr_flag(&call, "permanent");
         const struct sr_version *version = check_version(&call, permanent);
-        struct sr_record records[2];
+        const struct sr_subject *subject = sr_store_subject(call.store, call.subject);
+        struct sr_record records[5];
         size_t count = 0;
         int number;
         if (version == NULL)
@@ -153,6 +162,8 @@ int sr_version_delete(void *ctx, struct ht_request *request, struct ht_response 
             sr_version_record(sr_store_subject(call.store, call.subject), version, request->arena);
         records[count].tombstone = permanent;
         records[count++].deleted = true;
+        if (permanent && subject->count == 1)
+            count += add_rest(&call, subject, records + count);
         if (sr_append(&call, records, count))
             bs_buf_printf(&response->body, "%d", number);
     }

@@ -11,6 +11,7 @@
 
 struct sr_slot {
     struct sr_entry entry;
+    bool found; /* it is the one that its digest finds */
     UT_hash_handle by_id, by_digest;
 };
 
@@ -21,10 +22,60 @@ struct sr_space *sr_space_new(struct bs_bytes context)
     return space;
 }
 
+static struct sr_slot *find_digest(const struct sr_space *space, const struct sr_content *content)
+{
+    struct sr_slot *slot;
+    HASH_FIND(by_digest, space->digests, content->digest, SR_DIGEST_SIZE, slot);
+    return slot;
+}
+
+static void index_digest(struct sr_space *space, struct sr_slot *slot)
+{
+    slot->found = true;
+    HASH_ADD(by_digest, space->digests, entry.content.digest, SR_DIGEST_SIZE, slot);
+}
+
+static void unindex_digest(struct sr_space *space, struct sr_slot *slot)
+{
+    slot->found = false;
+    HASH_DELETE(by_digest, space->digests, slot);
+}
+
+/* An import, or another registry, may have given one schema two ids: the lower one is found. */
+static void add_digest(struct sr_space *space, struct sr_slot *slot)
+{
+    struct sr_slot *twin = find_digest(space, &slot->entry.content);
+    if (twin)
+        space->twins++;
+    if (twin && twin->entry.id < slot->entry.id)
+        return;
+    if (twin)
+        unindex_digest(space, twin);
+    index_digest(space, slot);
+}
+
+static void remove_digest(struct sr_space *space, struct sr_slot *slot)
+{
+    struct sr_slot *next = NULL;
+    if (!slot->found) {
+        space->twins--;
+        return;
+    }
+    unindex_digest(space, slot);
+    for (struct sr_slot *at = space->twins ? space->ids : NULL; at; at = at->by_id.next)
+        if (sr_content_same_digest(&at->entry.content, &slot->entry.content) &&
+            (next == NULL || at->entry.id < next->entry.id))
+            next = at;
+    if (next == NULL)
+        return;
+    space->twins--;
+    index_digest(space, next);
+}
+
 static void slot_free(struct sr_space *space, struct sr_slot *slot)
 {
     HASH_DELETE(by_id, space->ids, slot);
-    HASH_DELETE(by_digest, space->digests, slot);
+    remove_digest(space, slot);
     space->entries--;
     bs_arena_deinit(&slot->entry.arena);
     bs_free(slot);
@@ -51,9 +102,7 @@ const struct sr_entry *sr_space_id(const struct sr_space *space, int32_t id)
 const struct sr_entry *sr_space_digest(const struct sr_space *space,
                                        const struct sr_content *content)
 {
-    struct sr_slot *slot = NULL;
-    if (space)
-        HASH_FIND(by_digest, space->digests, content->digest, SR_DIGEST_SIZE, slot);
+    struct sr_slot *slot = space ? find_digest(space, content) : NULL;
     return slot ? &slot->entry : NULL;
 }
 
@@ -79,7 +128,7 @@ struct sr_entry *sr_space_take(struct sr_space *space, int32_t id, const char *t
         entry->type = bs_arena_strndup(&entry->arena, type, strlen(type));
     sr_content_copy(&entry->content, content, &entry->arena);
     HASH_ADD(by_id, space->ids, entry.id, sizeof entry->id, slot);
-    HASH_ADD(by_digest, space->digests, entry.content.digest, SR_DIGEST_SIZE, slot);
+    add_digest(space, slot);
     space->entries++;
     space->used++;
     return entry;

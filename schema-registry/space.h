@@ -1,7 +1,7 @@
 /* Space: the ids of one context: schemas by id and by digest. Pure.
  *
- * Invariants: an entry has at least one version that uses it; ids and digests are unique in their
- * space; max_id never goes down, whatever is deleted. */
+ * Invariants: an entry has at least one version that uses it; ids are unique in their space; of
+ * entries with one digest the lowest id is found; max_id never goes down, whatever is deleted. */
 #ifndef WEIR_SR_SPACE_H
 #define WEIR_SR_SPACE_H
 
@@ -24,6 +24,7 @@ struct sr_space {
     bool declared;  /* it has a CONTEXT record */
     size_t used;    /* versions in it, soft-deleted ones too */
     size_t entries; /* schemas */
+    size_t twins;   /* of these, ones whose digest finds another */
     int32_t max_id; /* highest ever seen; 0 at first */
     struct sr_slot *ids, *digests;
 };

@@ -281,6 +281,36 @@ static void test_contexts(void **state)
     bs_arena_deinit(&arena);
 }
 
+/* An import may give one schema two ids: the lower one is found, whatever comes and goes first. */
+static void test_twins(void **state)
+{
+    static const int orders[][3] = {{5, 3, 9}, {3, 5, 9}, {9, 5, 3}};
+    const char *gone = "{\"keytype\":\"SCHEMA\",\"subject\":\"%s\",\"version\":%d,\"magic\":1}";
+    char key[200];
+    (void)state;
+    assert_int_equal(schema("keep", 1, 1, "int", false), 0);
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        struct bs_arena arena = BS_ARENA_INIT;
+        struct sr_content wanted;
+        for (int k = 0; k < 3; k++)
+            assert_int_equal(schema("s", orders[i][k], orders[i][k], "long", false), 0);
+        sr_content_copy(&wanted, &sr_store_id(store, NULL, 9)->content, &arena);
+        assert_int_equal(sr_store_digest(store, NULL, &wanted)->id, 3);
+        assert_int_equal(sr_store_space(store, NULL)->twins, 2);
+        snprintf(key, sizeof key, gone, "s", 3);
+        assert_int_equal(replay(key, NULL), 0);
+        assert_int_equal(sr_store_digest(store, NULL, &wanted)->id, 5);
+        snprintf(key, sizeof key, gone, "s", 9);
+        assert_int_equal(replay(key, NULL), 0);
+        assert_int_equal(sr_store_digest(store, NULL, &wanted)->id, 5);
+        snprintf(key, sizeof key, gone, "s", 5);
+        assert_int_equal(replay(key, NULL), 0);
+        assert_null(sr_store_digest(store, NULL, &wanted));
+        assert_int_equal(sr_store_space(store, NULL)->twins, 0);
+        bs_arena_deinit(&arena);
+    }
+}
+
 static void test_referrers_by_context(void **state)
 {
     (void)state;
@@ -531,6 +561,7 @@ int main(void)
         ROW(test_what_others_wrote),
         ROW(test_settings),
         ROW(test_contexts),
+        ROW(test_twins),
         ROW(test_referrers_by_context),
         ROW(test_scopes),
         ROW(test_spellings),

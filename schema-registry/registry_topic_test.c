@@ -1,0 +1,169 @@
+/* Registry: what others have left in the topic, and what it leaves there itself. */
+#include "schema-registry/registry_test.h"
+
+#define LONG_SCHEMA "{\"schema\":\"\\\"long\\\"\"}"
+
+/* Asks until the answer has the part: a record may still be on its way. */
+static void until(const char *path, const char *part)
+{
+    struct bs_buf out = BS_BUF_INIT;
+    struct bs_error err = {0};
+    int status;
+    for (int i = 0;; i++) {
+        bs_buf_reset(&out);
+        if (rc_request(t.client, "GET", path, NULL, &out, &status, &err) < 0)
+            fail_msg("%s", err.text);
+        if (strstr(bs_buf_text(&out), part))
+            break;
+        if (i == 1000)
+            fail_msg("%s: %s, not %s", path, bs_buf_text(&out), part);
+        poll(NULL, 0, 10); /* between two looks at the condition */
+    }
+    bs_buf_deinit(&out);
+}
+
+static void expect_records(const char *part)
+{
+    struct bs_buf records = BS_BUF_INIT;
+    read_records(&records);
+    if (strstr(bs_buf_text(&records), part) == NULL)
+        fail_msg("%s\nis not in\n%s", part, bs_buf_text(&records));
+    bs_buf_deinit(&records);
+}
+
+/* Records that are none have no effect but to be counted and named. */
+static void test_poisoned(void **state)
+{
+    (void)state;
+    expect("GET", "/health", NULL, 200, "…\"skipped_records\":{\"count\":0,\"last\":[]}");
+    expect("POST", "/subjects/s/versions", INT_SCHEMA, 200, "{\"id\":1,…");
+    put_record("rubbish", "{}");
+    put_record("{\"keytype\":\"SCHEMA\",\"subject\":\"p\",\"version\":1,\"magic\":1}", "{\"id\":");
+    put_record("{\"keytype\":\"SCHEMA\",\"subject\":\"p\",\"version\":1,\"magic\":1}",
+               "{\"subject\":\"p\",\"version\":1,\"id\":1,\"schema\":\"\\\"long\\\"\"}");
+    put_record("{\"keytype\":\"ASSOC\",\"magic\":0}", "{\"a\":1}");
+    put_record("{\"keytype\":\"SEED\",\"magic\":0}", "{}");
+    until("/health", "\"skipped_records\":{\"count\":4,");
+    until("/health",
+          "\"reason\":\"version 1 of subject p: id 1 stands for another schema already\"");
+    until("/health", "\"reason\":\"key:");
+    expect("GET", "/subjects", NULL, 200, "[\"s\"]");
+    for (int i = 0; i < 20; i++)
+        put_record("rubbish", "{}");
+    until("/health", "\"skipped_records\":{\"count\":24,\"last\":[{\"offset\":");
+    stop();
+    start();
+    until("/health", "\"status\":\"ok\"");
+    until("/health", "\"skipped_records\":{\"count\":24,");
+    expect("POST", "/subjects/p/versions", LONG_SCHEMA, 200, "{\"id\":2,\"version\":1,…");
+}
+
+/* Keys in another order of members are other keys to compaction: a deletion names them too, or what
+ * was deleted comes back. */
+static void test_other_spellings(void **state)
+{
+    (void)state;
+    put_record(
+        "{\"subject\":\"s\",\"version\":1,\"magic\":1,\"keytype\":\"SCHEMA\"}",
+        "{\"subject\":\"s\",\"version\":1,\"id\":1,\"schema\":\"\\\"int\\\"\",\"deleted\":false}");
+    put_record("{\"keytype\":\"CONFIG\",\"subject\":null,\"magic\":0}",
+               "{\"compatibilityLevel\":\"FULL\"}");
+    put_record("{\"subject\":\"s\",\"magic\":0,\"keytype\":\"MODE\"}",
+               "{\"subject\":\"s\",\"mode\":\"READWRITE\"}");
+    until("/mode/s", "READWRITE");
+    expect("GET", "/config", NULL, 200, "{\"compatibilityLevel\":\"FULL\"}");
+    expect("DELETE", "/config", NULL, 200, "{\"compatibilityLevel\":\"FULL\"}");
+    expect_records("{\"keytype\":\"CONFIG\",\"magic\":0} null\n"
+                   "{\"keytype\":\"CONFIG\",\"subject\":null,\"magic\":0} null\n");
+    expect("DELETE", "/subjects/s", NULL, 200, "[1]");
+    expect("DELETE", "/subjects/s?permanent=true", NULL, 200, "[1]");
+    expect_records("{\"keytype\":\"SCHEMA\",\"subject\":\"s\",\"version\":1,\"magic\":1} null\n"
+                   "{\"subject\":\"s\",\"version\":1,\"magic\":1,\"keytype\":\"SCHEMA\"} null\n");
+    expect_records("{\"keytype\":\"MODE\",\"subject\":\"s\",\"magic\":0} null\n"
+                   "{\"subject\":\"s\",\"magic\":0,\"keytype\":\"MODE\"} null\n");
+    stop();
+    start();
+    expect("GET", "/subjects?deleted=true", NULL, 200, "[]");
+    expect("GET", "/mode/s", NULL, 404, "{\"error_code\":40409,…");
+    expect("POST", "/subjects/s/versions", LONG_SCHEMA, 200, "{\"id\":2,\"version\":1,…");
+}
+
+/* A soft deletion writes the record again: with all that it had. */
+static void test_rewritten(void **state)
+{
+    (void)state;
+    put_record("{\"keytype\":\"SCHEMA\",\"subject\":\"s\",\"version\":1,\"magic\":1}",
+               "{\"subject\":\"s\",\"version\":1,\"id\":5,\"md5\":\"71JOobkecxc9k4reNsHbMg==\","
+               "\"schemaType\":\"AVRO\",\"metadata\":{\"properties\":{\"k\":\"v\"},\"sensitive\":"
+               "[\"k\"]},\"schema\":\"\\\"int\\\"\",\"deleted\":false}");
+    put_record(
+        "{\"keytype\":\"SCHEMA\",\"subject\":\"j\",\"version\":1,\"magic\":0}",
+        "{\"subject\":\"j\",\"version\":1,\"id\":6,\"schemaType\":\"JSON\",\"schema\":\"{}\"}");
+    until("/subjects/j/versions", "[1]");
+    expect("GET", "/schemas/ids/6", NULL, 200, "…\"schemaType\":\"JSON\"");
+    expect("DELETE", "/subjects/s/versions/1", NULL, 200, "1");
+    expect_records("{\"keytype\":\"SCHEMA\",\"subject\":\"s\",\"version\":1,\"magic\":1} "
+                   "{\"subject\":\"s\",\"version\":1,\"id\":5,\"md5\":\"71JOobkecxc9k4reNsHbMg==\","
+                   "\"schemaType\":\"AVRO\",\"metadata\":{\"properties\":{\"k\":\"v\"},"
+                   "\"sensitive\":[\"k\"]},\"schema\":\"\\\"int\\\"\",\"deleted\":true}\n");
+    expect("DELETE", "/subjects/j/versions/1", NULL, 200, "1");
+    expect_records("{\"keytype\":\"SCHEMA\",\"subject\":\"j\",\"version\":1,\"magic\":1} "
+                   "{\"subject\":\"j\",\"version\":1,\"id\":6,\"schemaType\":\"JSON\",\"schema\":"
+                   "\"{}\",\"deleted\":true}\n");
+    /* for good: both keys of it, and the highest id is kept before */
+    expect("DELETE", "/subjects/j/versions/1?permanent=true", NULL, 200, "1");
+    expect_records("\"maxId\":6");
+    expect_records("{\"keytype\":\"SCHEMA\",\"subject\":\"j\",\"version\":1,\"magic\":1} null\n"
+                   "{\"keytype\":\"SCHEMA\",\"subject\":\"j\",\"version\":1,\"magic\":0} null\n");
+}
+
+/* DELETE_SUBJECT means the versions before it, whether they are still there or not. */
+static void test_deletion_marks(void **state)
+{
+    (void)state;
+    put_record("{\"keytype\":\"DELETE_SUBJECT\",\"subject\":\"s\",\"magic\":0}",
+               "{\"subject\":\"s\",\"version\":3}");
+    put_record("{\"keytype\":\"SCHEMA\",\"subject\":\"s\",\"version\":2,\"magic\":1}",
+               "{\"subject\":\"s\",\"version\":2,\"id\":2,\"schema\":\"\\\"int\\\"\"}");
+    put_record("{\"keytype\":\"SCHEMA\",\"subject\":\"s\",\"version\":5,\"magic\":1}",
+               "{\"subject\":\"s\",\"version\":5,\"id\":3,\"schema\":\"\\\"long\\\"\"}");
+    until("/subjects/s/versions", "[2,5]");
+    put_record("{\"keytype\":\"DELETE_SUBJECT\",\"subject\":\"s\",\"magic\":0}",
+               "{\"subject\":\"s\",\"version\":4}");
+    put_record("{\"keytype\":\"DELETE_SUBJECT\",\"subject\":\"s\",\"magic\":0}",
+               "{\"subject\":\"s\",\"version\":4}");
+    until("/subjects/s/versions", "[5]");
+    expect("GET", "/subjects/s/versions?deleted=true", NULL, 200, "[2,5]");
+    expect("GET", "/schemas/ids/2", NULL, 200, "…schema");
+    expect("GET", "/schemas/ids/2/subjects", NULL, 200, "[]");
+    expect("GET", "/schemas/ids/2/subjects?deleted=true", NULL, 200, "[\"s\"]");
+    /* a reference to a version that compaction has taken: told by id all the same */
+    put_record(
+        "{\"keytype\":\"SCHEMA\",\"subject\":\"r\",\"version\":1,\"magic\":1}",
+        "{\"subject\":\"r\",\"version\":1,\"id\":9,\"references\":[{\"name\":\"x.M\",\"subject\":"
+        "\"gone\",\"version\":1}],\"schema\":\"{\\\"type\\\":\\\"array\\\",\\\"items\\\":"
+        "\\\"x.M\\\"}\"}");
+    until("/schemas/ids/9", "x.M");
+    expect("GET", "/subjects/r/versions/1", NULL, 200, "…\"subject\":\"gone\"");
+    /* with the last version its settings go, and its numbers begin again */
+    expect("PUT", "/config/s", "{\"compatibility\":\"NONE\"}", 200, "…NONE");
+    expect("PUT", "/mode/s", "{\"mode\":\"READWRITE\"}", 200, "…READWRITE");
+    expect("DELETE", "/subjects/s/versions/5", NULL, 200, "5");
+    expect("DELETE", "/subjects/s/versions/5?permanent=true", NULL, 200, "5");
+    expect("GET", "/config/s", NULL, 200, "…NONE");
+    expect("DELETE", "/subjects/s/versions/2?permanent=true", NULL, 200, "2");
+    expect("GET", "/config/s", NULL, 404, "{\"error_code\":40408,…");
+    expect("GET", "/mode/s", NULL, 404, "{\"error_code\":40409,…");
+    expect("POST", "/subjects/s/versions", INT_SCHEMA, 200, "{\"id\":10,\"version\":1,…");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ROW(test_poisoned),
+        ROW(test_other_spellings),
+        ROW(test_rewritten),
+        ROW(test_deletion_marks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
