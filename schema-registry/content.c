@@ -9,18 +9,21 @@
 #include "schema-registry/metadata.h"
 #include "schema-registry/rule_set.h"
 
-#include <openssl/evp.h>
+/* The functions of MD5 alone: by way of EVP the first digest loads providers and their names, 2.3
+ * MB that stay resident. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/md5.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static void md5_bytes(EVP_MD_CTX *md5, struct bs_bytes bytes)
+static void md5_bytes(MD5_CTX *md5, struct bs_bytes bytes)
 {
-    EVP_DigestUpdate(md5, bytes.ptr, bytes.len);
+    MD5_Update(md5, bytes.ptr, bytes.len);
 }
 
-static void md5_byte(EVP_MD_CTX *md5, uint8_t byte)
+static void md5_byte(MD5_CTX *md5, uint8_t byte)
 {
-    EVP_DigestUpdate(md5, &byte, 1);
+    MD5_Update(md5, &byte, 1);
 }
 
 static const struct sd_value *member(const struct sd_value *map, const char *name)
@@ -28,21 +31,21 @@ static const struct sd_value *member(const struct sd_value *map, const char *nam
     return sd_value_get(map, bs_bytes_text(name));
 }
 
-static void md5_text(EVP_MD_CTX *md5, const struct sd_value *map, const char *name)
+static void md5_text(MD5_CTX *md5, const struct sd_value *map, const char *name)
 {
     const struct sd_value *value = member(map, name);
     if (value && value->type == SD_STRING)
         md5_bytes(md5, value->bytes);
 }
 
-static void md5_list(EVP_MD_CTX *md5, const struct sd_value *list)
+static void md5_list(MD5_CTX *md5, const struct sd_value *list)
 {
     for (size_t i = 0; list && list->type == SD_ARRAY && i < list->array.count; i++)
         if (list->array.items[i].type == SD_STRING)
             md5_bytes(md5, list->array.items[i].bytes);
 }
 
-static void md5_map(EVP_MD_CTX *md5, const struct sd_value *map)
+static void md5_map(MD5_CTX *md5, const struct sd_value *map)
 {
     for (size_t i = 0; map && map->type == SD_MAP && i < map->map.count; i++) {
         md5_bytes(md5, map->map.fields[i].name);
@@ -53,7 +56,7 @@ static void md5_map(EVP_MD_CTX *md5, const struct sd_value *map)
     }
 }
 
-static void md5_rules(EVP_MD_CTX *md5, const struct sd_value *rules)
+static void md5_rules(MD5_CTX *md5, const struct sd_value *rules)
 {
     for (size_t i = 0; rules && rules->type == SD_ARRAY && i < rules->array.count; i++) {
         const struct sd_value *rule = &rules->array.items[i];
@@ -73,10 +76,8 @@ static void md5_rules(EVP_MD_CTX *md5, const struct sd_value *rules)
 
 void sr_content_seal(struct sr_content *content, struct bs_arena *arena)
 {
-    EVP_MD_CTX *md5 = EVP_MD_CTX_new();
-    unsigned len = SR_DIGEST_SIZE;
-    if (md5 == NULL || EVP_DigestInit_ex(md5, EVP_md5(), NULL) != 1)
-        abort(); /* libcrypto without MD5: no registry can be run */
+    MD5_CTX state, *md5 = &state;
+    MD5_Init(md5);
     if (content->metadata && content->metadata->map.count == 0)
         content->metadata = NULL;
     content->rule_set = content->rule_set ? sr_rule_set_complete(content->rule_set, arena) : NULL;
@@ -101,8 +102,7 @@ void sr_content_seal(struct sr_content *content, struct bs_arena *arena)
         md5_rules(md5, member(content->rule_set, "encodingRules"));
         md5_text(md5, content->rule_set, "enableAt");
     }
-    EVP_DigestFinal_ex(md5, content->digest, &len);
-    EVP_MD_CTX_free(md5);
+    MD5_Final(content->digest, md5);
 }
 
 void sr_content_copy(struct sr_content *to, const struct sr_content *from, struct bs_arena *arena)
@@ -121,6 +121,21 @@ void sr_content_copy(struct sr_content *to, const struct sr_content *from, struc
         to->metadata = sd_value_copy(arena, from->metadata);
     if (from->rule_set)
         to->rule_set = sd_value_copy(arena, from->rule_set);
+}
+
+static size_t aligned(size_t size)
+{
+    return (size + 15) & ~(size_t)15;
+}
+
+void sr_content_keep(struct sr_content *to, const struct sr_content *from, struct bs_arena *arena)
+{
+    size_t size = aligned(from->text.len + 1) + aligned(from->ref_count * sizeof *from->refs);
+    for (size_t i = 0; i < from->ref_count; i++)
+        size +=
+            aligned(strlen(from->refs[i].name) + 1) + aligned(strlen(from->refs[i].subject) + 1);
+    bs_arena_reserve(arena, size);
+    sr_content_copy(to, from, arena);
 }
 
 bool sr_content_same_digest(const struct sr_content *a, const struct sr_content *b)

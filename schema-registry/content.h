@@ -24,6 +24,8 @@ struct sr_content {
 
 /* Completes the rule set and sets the digest; metadata is as sr_metadata_read gives it. */
 void sr_content_seal(struct sr_content *content, struct bs_arena *arena);
+/* Makes the copy's first block as large as text and references ask for: `to` stays for long. */
+void sr_content_keep(struct sr_content *to, const struct sr_content *from, struct bs_arena *arena);
 void sr_content_copy(struct sr_content *to, const struct sr_content *from, struct bs_arena *arena);
 bool sr_content_same_digest(const struct sr_content *a, const struct sr_content *b);
 /* Text and references are equal, and what is said about them: metadata and rule set only where

@@ -144,7 +144,8 @@ static int open_client(struct sr_journal *j, rd_kafka_type_t type, rd_kafka_t **
         if ((rc = set(conf, "group.id", "weir-registry-unused", err)) == 0 &&
             (rc = set(conf, "enable.auto.commit", "false", err)) == 0 &&
             (rc = set(conf, "enable.partition.eof", "true", err)) == 0 &&
-            (rc = set(conf, "fetch.wait.max.ms", "100", err)) == 0)
+            (rc = set(conf, "fetch.wait.max.ms", "100", err)) == 0 &&
+            (rc = set(conf, "queued.max.messages.kbytes", "1024", err)) == 0)
             rc = set(conf, "auto.offset.reset", "earliest", err);
     }
     if (rc == 0) {

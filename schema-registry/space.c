@@ -5,15 +5,92 @@
 
 #include <string.h>
 
-#define uthash_malloc(size)    bs_alloc(size)
-#define uthash_free(ptr, size) bs_free(ptr)
-#include <uthash.h>
+enum { TABLE_MIN = 16 };
 
-struct sr_slot {
-    struct sr_entry entry;
-    bool found; /* it is the one that its digest finds */
-    UT_hash_handle by_id, by_digest;
-};
+/* ---- a table: open addressing, at most half full, so that an entry costs 16 to 32 bytes ---- */
+
+static size_t home(const struct sr_table *table, uint32_t hash)
+{
+    return (size_t)((hash * 0x9e3779b97f4a7c15u) >> 32) & (table->cap - 1);
+}
+
+static uint32_t digest_hash(const uint8_t *digest)
+{
+    uint32_t hash;
+    memcpy(&hash, digest, sizeof hash); /* bytes of a digest are even enough */
+    return hash;
+}
+
+static void table_put(struct sr_table *table, uint32_t hash, struct sr_entry *entry)
+{
+    size_t at = home(table, hash);
+    while (table->entries[at])
+        at = (at + 1) & (table->cap - 1);
+    table->entries[at] = entry;
+}
+
+static void table_add(struct sr_table *table, uint32_t (*hash_of)(const struct sr_entry *),
+                      struct sr_entry *entry)
+{
+    struct sr_table old = *table;
+    if (++table->count * 2 > table->cap) {
+        table->cap = old.cap ? old.cap * 2 : TABLE_MIN;
+        table->entries = bs_array(table->cap, sizeof(*table->entries));
+        for (size_t i = 0; i < old.cap; i++)
+            if (old.entries[i])
+                table_put(table, hash_of(old.entries[i]), old.entries[i]);
+        bs_free(old.entries);
+    }
+    table_put(table, hash_of(entry), entry);
+}
+
+/* What follows without a gap is put again, so that no search ends too early. */
+static void table_remove(struct sr_table *table, uint32_t (*hash_of)(const struct sr_entry *),
+                         const struct sr_entry *entry)
+{
+    size_t at = home(table, hash_of(entry));
+    while (table->entries[at] != entry)
+        at = (at + 1) & (table->cap - 1);
+    table->entries[at] = NULL;
+    table->count--;
+    for (at = (at + 1) & (table->cap - 1); table->entries[at]; at = (at + 1) & (table->cap - 1)) {
+        struct sr_entry *moved = table->entries[at];
+        table->entries[at] = NULL;
+        table_put(table, hash_of(moved), moved);
+    }
+}
+
+static uint32_t id_of(const struct sr_entry *entry)
+{
+    return (uint32_t)entry->id;
+}
+
+static uint32_t digest_of(const struct sr_entry *entry)
+{
+    return digest_hash(entry->content.digest);
+}
+
+static struct sr_entry *find_id(const struct sr_table *table, int32_t id)
+{
+    size_t at = table->cap ? home(table, (uint32_t)id) : 0;
+    while (table->cap && table->entries[at] && table->entries[at]->id != id)
+        at = (at + 1) & (table->cap - 1);
+    return table->cap ? table->entries[at] : NULL;
+}
+
+/* An import, or another registry, may have given one schema two ids: the lower one is found. */
+static struct sr_entry *find_digest(const struct sr_table *table, const struct sr_content *content)
+{
+    size_t at = table->cap ? home(table, digest_hash(content->digest)) : 0;
+    struct sr_entry *found = NULL;
+    for (; table->cap && table->entries[at]; at = (at + 1) & (table->cap - 1))
+        if (sr_content_same_digest(&table->entries[at]->content, content) &&
+            (found == NULL || table->entries[at]->id < found->id))
+            found = table->entries[at];
+    return found;
+}
+
+/* ---- spaces ---- */
 
 struct sr_space *sr_space_new(struct bs_bytes context)
 {
@@ -22,114 +99,54 @@ struct sr_space *sr_space_new(struct bs_bytes context)
     return space;
 }
 
-static struct sr_slot *find_digest(const struct sr_space *space, const struct sr_content *content)
+static void entry_free(struct sr_entry *entry)
 {
-    struct sr_slot *slot;
-    HASH_FIND(by_digest, space->digests, content->digest, SR_DIGEST_SIZE, slot);
-    return slot;
-}
-
-static void index_digest(struct sr_space *space, struct sr_slot *slot)
-{
-    slot->found = true;
-    HASH_ADD(by_digest, space->digests, entry.content.digest, SR_DIGEST_SIZE, slot);
-}
-
-static void unindex_digest(struct sr_space *space, struct sr_slot *slot)
-{
-    slot->found = false;
-    HASH_DELETE(by_digest, space->digests, slot);
-}
-
-/* An import, or another registry, may have given one schema two ids: the lower one is found. */
-static void add_digest(struct sr_space *space, struct sr_slot *slot)
-{
-    struct sr_slot *twin = find_digest(space, &slot->entry.content);
-    if (twin)
-        space->twins++;
-    if (twin && twin->entry.id < slot->entry.id)
-        return;
-    if (twin)
-        unindex_digest(space, twin);
-    index_digest(space, slot);
-}
-
-static void remove_digest(struct sr_space *space, struct sr_slot *slot)
-{
-    struct sr_slot *next = NULL;
-    if (!slot->found) {
-        space->twins--;
-        return;
-    }
-    unindex_digest(space, slot);
-    for (struct sr_slot *at = space->twins ? space->ids : NULL; at; at = at->by_id.next)
-        if (sr_content_same_digest(&at->entry.content, &slot->entry.content) &&
-            (next == NULL || at->entry.id < next->entry.id))
-            next = at;
-    if (next == NULL)
-        return;
-    space->twins--;
-    index_digest(space, next);
-}
-
-static void slot_free(struct sr_space *space, struct sr_slot *slot)
-{
-    HASH_DELETE(by_id, space->ids, slot);
-    remove_digest(space, slot);
-    space->entries--;
-    bs_arena_deinit(&slot->entry.arena);
-    bs_free(slot);
+    bs_arena_deinit(&entry->arena);
+    bs_free(entry);
 }
 
 void sr_space_free(struct sr_space *space)
 {
     if (space == NULL)
         return;
-    while (space->ids)
-        slot_free(space, space->ids);
+    for (size_t i = 0; i < space->ids.cap; i++)
+        if (space->ids.entries[i])
+            entry_free(space->ids.entries[i]);
+    bs_free(space->ids.entries);
+    bs_free(space->digests.entries);
     bs_free(space->context);
     bs_free(space);
 }
 
 const struct sr_entry *sr_space_id(const struct sr_space *space, int32_t id)
 {
-    struct sr_slot *slot = NULL;
-    if (space)
-        HASH_FIND(by_id, space->ids, &id, sizeof id, slot);
-    return slot ? &slot->entry : NULL;
+    return space ? find_id(&space->ids, id) : NULL;
 }
 
 const struct sr_entry *sr_space_digest(const struct sr_space *space,
                                        const struct sr_content *content)
 {
-    struct sr_slot *slot = space ? find_digest(space, content) : NULL;
-    return slot ? &slot->entry : NULL;
+    return space ? find_digest(&space->digests, content) : NULL;
 }
 
 struct sr_entry *sr_space_take(struct sr_space *space, int32_t id, const char *type,
                                const struct sr_content *content)
 {
-    struct sr_slot *slot;
-    struct sr_entry *entry;
-    HASH_FIND(by_id, space->ids, &id, sizeof id, slot);
-    if (slot) {
-        if (!sr_content_same_digest(&slot->entry.content, content))
-            return NULL;
-        slot->entry.uses++;
-        space->used++;
-        return &slot->entry;
+    struct sr_entry *entry = find_id(&space->ids, id);
+    if (entry && !sr_content_same_digest(&entry->content, content))
+        return NULL;
+    if (entry == NULL) {
+        entry = bs_new(struct sr_entry);
+        entry->id = id;
+        entry->other_type = type != NULL;
+        sr_content_keep(&entry->content, content, &entry->arena);
+        if (type)
+            entry->type = bs_arena_strndup(&entry->arena, type, strlen(type));
+        table_add(&space->ids, id_of, entry);
+        table_add(&space->digests, digest_of, entry);
+        space->entries++;
     }
-    slot = bs_new(struct sr_slot);
-    entry = &slot->entry;
-    entry->id = id;
-    entry->uses = 1;
-    entry->other_type = type != NULL;
-    if (type)
-        entry->type = bs_arena_strndup(&entry->arena, type, strlen(type));
-    sr_content_copy(&entry->content, content, &entry->arena);
-    HASH_ADD(by_id, space->ids, entry.id, sizeof entry->id, slot);
-    add_digest(space, slot);
-    space->entries++;
+    entry->uses++;
     space->used++;
     return entry;
 }
@@ -137,6 +154,10 @@ struct sr_entry *sr_space_take(struct sr_space *space, int32_t id, const char *t
 void sr_space_release(struct sr_space *space, struct sr_entry *entry)
 {
     space->used--;
-    if (--entry->uses == 0)
-        slot_free(space, (struct sr_slot *)entry);
+    if (--entry->uses > 0)
+        return;
+    table_remove(&space->ids, id_of, entry);
+    table_remove(&space->digests, digest_of, entry);
+    space->entries--;
+    entry_free(entry);
 }

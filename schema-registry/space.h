@@ -18,15 +18,19 @@ struct sr_entry {
     struct bs_arena arena;
 };
 
-struct sr_slot;
+/* Entries by one of their keys. */
+struct sr_table {
+    struct sr_entry **entries; /* cap of them, a power of two; most are NULL */
+    size_t cap, count;
+};
+
 struct sr_space {
     char *context;  /* "." or ".ctx" */
     bool declared;  /* it has a CONTEXT record */
     size_t used;    /* versions in it, soft-deleted ones too */
     size_t entries; /* schemas */
-    size_t twins;   /* of these, ones whose digest finds another */
     int32_t max_id; /* highest ever seen; 0 at first */
-    struct sr_slot *ids, *digests;
+    struct sr_table ids, digests;
 };
 
 struct sr_space *sr_space_new(struct bs_bytes context);

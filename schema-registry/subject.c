@@ -396,7 +396,7 @@ static void version_remove(struct sr_subject *subject, size_t at)
 static void version_make_room(struct sr_subject *subject, size_t at)
 {
     if (subject->count == subject->cap) {
-        subject->cap = subject->cap ? subject->cap * 2 : 4;
+        subject->cap = subject->cap ? subject->cap * 2 : 1;
         subject->versions = bs_realloc(subject->versions, subject->cap * sizeof *subject->versions);
     }
     memmove(subject->versions + at + 1, subject->versions + at,

@@ -61,6 +61,22 @@ size_t bs_arena_used(const struct bs_arena *arena)
     return arena->used;
 }
 
+static struct bs_arena_block *add_block(struct bs_arena *arena, size_t cap)
+{
+    struct bs_arena_block *block = bs_alloc(sizeof *block + cap);
+    block->cap = cap;
+    block->len = 0;
+    block->next = arena->blocks;
+    return arena->blocks = block;
+}
+
+void bs_arena_reserve(struct bs_arena *arena, size_t size)
+{
+    if (arena->blocks || size > SIZE_MAX / 2)
+        abort();
+    add_block(arena, size);
+}
+
 void *bs_arena_alloc(struct bs_arena *arena, size_t size)
 {
     struct bs_arena_block *block = arena->blocks;
@@ -74,11 +90,7 @@ void *bs_arena_alloc(struct bs_arena *arena, size_t size)
             cap = BLOCK_MAX;
         if (cap < want)
             cap = want;
-        block = bs_alloc(sizeof *block + cap);
-        block->cap = cap;
-        block->len = 0;
-        block->next = arena->blocks;
-        arena->blocks = block;
+        block = add_block(arena, cap);
     }
     block->len += want;
     arena->used += want;

@@ -19,6 +19,9 @@ struct bs_arena {
 void bs_arena_init(struct bs_arena *arena);
 void bs_arena_deinit(struct bs_arena *arena); /* accepts a zeroed one; leaves it usable again */
 void bs_arena_reset(struct bs_arena *arena);
+/* An empty arena: its first block has room for exactly `size` bytes, of one or several requests of
+ * 16 bytes times n. For many arenas that live long, each with little in it. */
+void bs_arena_reserve(struct bs_arena *arena, size_t size);
 size_t bs_arena_used(const struct bs_arena *arena);
 void *bs_arena_alloc(struct bs_arena *arena, size_t size); /* not cleared */
 void *bs_arena_zalloc(struct bs_arena *arena, size_t size);
