@@ -16,7 +16,10 @@
 #define SR_CONTEXT_DEFAULT "."
 #define SR_SCOPE_GLOBAL    ":.__GLOBAL:"
 
-enum { SR_CONTEXT_MAX = 255 }; /* bytes of a context's name */
+enum {
+    SR_CONTEXT_MAX = 255,   /* bytes of a context's name */
+    SR_CONTEXTS_MAX = 1000, /* that requests make: each is in every mark of the highest ids */
+};
 
 /* A name in its parts; views of it. */
 struct sr_name {

@@ -410,6 +410,11 @@ int sr_gate_append(struct sr_gate *gate, const struct sr_record *records, size_t
     return rc;
 }
 
+void sr_gate_cluster(struct sr_gate *gate, char *ret, size_t cap)
+{
+    sr_journal_cluster(gate->journal, ret, cap);
+}
+
 void sr_gate_set_listen(struct sr_gate *gate, const char *listen)
 {
     pthread_mutex_lock(&gate->progress);

@@ -45,6 +45,8 @@ int32_t sr_gate_next_id(struct sr_gate *gate, const struct sr_store *store,
 int sr_gate_append(struct sr_gate *gate, const struct sr_record *records, size_t count,
                    struct bs_error *err);
 
+/* The id of the Kafka cluster; "" when it is not known (yet). */
+void sr_gate_cluster(struct sr_gate *gate, char *ret, size_t cap);
 /* The address that /health tells; set once when it is known. */
 void sr_gate_set_listen(struct sr_gate *gate, const char *listen);
 /* 0 ready, 1 starting, BS_E… failed; the body of /health goes to out. */

@@ -361,6 +361,14 @@ void sr_journal_close(struct sr_journal *j)
     bs_free(j);
 }
 
+void sr_journal_cluster(struct sr_journal *j, char *ret, size_t cap)
+{
+    char *id = rd_kafka_clusterid(j->producer, 0);
+    snprintf(ret, cap, "%s", id ? id : "");
+    if (id)
+        rd_kafka_mem_free(j->producer, id);
+}
+
 /* ---- appending ---- */
 
 static int error_code(rd_kafka_resp_err_t code)

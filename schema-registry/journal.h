@@ -42,6 +42,8 @@ int sr_journal_open(const struct sr_journal_options *options, struct sr_journal 
  * have been written, or may still be: their outcome shows when they are read. */
 int sr_journal_append(struct sr_journal *journal, const struct sr_message *messages, size_t count,
                       int64_t *ret_last_offset, struct bs_error *err);
+/* The id of the cluster that has the topic, without waiting for it; "" when it is not known. */
+void sr_journal_cluster(struct sr_journal *journal, char *ret, size_t cap);
 void sr_journal_close(struct sr_journal *journal); /* accepts NULL */
 
 #endif

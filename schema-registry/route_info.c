@@ -38,9 +38,18 @@ int sr_metrics(void *ctx, struct ht_request *request, struct ht_response *respon
 int sr_metadata_id(void *ctx, struct ht_request *request, struct ht_response *response)
 {
     struct sr_call call;
-    if (sr_begin_without_store(&call, ctx, request, response))
-        bs_buf_puts(&response->body, "{\"id\":\"\",\"scope\":{\"path\":[],\"clusters\":{"
-                                     "\"schema-registry-cluster\":\"schema-registry\"}}}");
+    if (sr_begin_without_store(&call, ctx, request, response)) {
+        struct bs_buf *out = &response->body;
+        char cluster[256];
+        sr_gate_cluster(call.service->gate, cluster, sizeof cluster);
+        bs_buf_puts(out, "{\"id\":\"\",\"scope\":{\"path\":[],\"clusters\":{");
+        if (*cluster) {
+            bs_buf_puts(out, "\"kafka-cluster\":");
+            sr_put_text(out, cluster);
+            bs_buf_puts(out, ",");
+        }
+        bs_buf_puts(out, "\"schema-registry-cluster\":\"schema-registry\"}}}");
+    }
     return sr_end(&call);
 }
 

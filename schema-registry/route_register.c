@@ -109,14 +109,16 @@ static bool append_version(struct sr_call *call, const struct sr_input *input)
                                      &input->content),
         .content = input->content,
     };
-    size_t count = 0;
+    size_t count;
+    int made;
     if (newest && newest->number == INT32_MAX) {
         sr_fail(call, 50001, "Subject %s has no version numbers left", call->subject);
         return true;
     }
     /* The new version first: if the writes end between, nothing is lost. */
-    if (sr_context_record(call, &records[count]))
-        count++;
+    if ((made = sr_context_record(call, &records[0])) < 0)
+        return true;
+    count = (size_t)made;
     records[count++] = record;
     count += add_tombstones(call, record.id, records + count);
     if (!sr_append(call, records, count))
@@ -207,7 +209,8 @@ static void import_version(struct sr_call *call, struct sr_input *input)
     struct sr_record record = {.kind = SR_RECORD_SCHEMA, .subject = call->subject}, records[2];
     struct sd_schema *schema = NULL;
     struct bs_error err = {0};
-    size_t count = 0;
+    size_t count;
+    int made;
     if (input->id < 0) {
         sr_fail_mode(call, "is not in read-write mode");
         return;
@@ -229,8 +232,9 @@ static void import_version(struct sr_call *call, struct sr_input *input)
     record.id = input->id;
     record.content = input->content;
     record.version = input->version > 0 ? input->version : newest ? newest->number + 1 : 1;
-    if (sr_context_record(call, &records[count]))
-        count++;
+    if ((made = sr_context_record(call, &records[0])) < 0)
+        return;
+    count = (size_t)made;
     records[count++] = record;
     if (!sr_append(call, records, count))
         return;

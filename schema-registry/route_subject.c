@@ -189,8 +189,9 @@ static enum looked look_in(struct sr_call *call, const struct sr_subject *subjec
     int rc;
     if (!there(subject, deleted))
         return NOT_THERE;
-    content->refs = bs_arena_dup(call->request->arena, content->refs,
-                                 content->ref_count * sizeof *content->refs);
+    if (content->ref_count) /* parsing may change them */
+        content->refs = bs_arena_dup(call->request->arena, content->refs,
+                                     content->ref_count * sizeof *content->refs);
     call->subject = subject->name;
     rc = sr_input_parse(call, &input, false, &schema, err);
     call->subject = asked;

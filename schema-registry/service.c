@@ -178,15 +178,20 @@ bool sr_become_subject_writer(struct sr_call *call)
     return become_writer(call, call->subject);
 }
 
-bool sr_context_record(struct sr_call *call, struct sr_record *ret)
+int sr_context_record(struct sr_call *call, struct sr_record *ret)
 {
     const struct sr_space *space = sr_store_space(call->store, call->subject);
     struct bs_bytes context = sr_name_split(call->subject).context;
     if (bs_bytes_is(context, SR_CONTEXT_DEFAULT) || (space && space->declared))
-        return false;
+        return 0;
+    if (space == NULL && sr_store_space_count(call->store) > SR_CONTEXTS_MAX) {
+        sr_fail(call, 42205, "A registry has at most %d contexts; %.*s would be one more",
+                SR_CONTEXTS_MAX, (int)context.len, (const char *)context.ptr);
+        return -1;
+    }
     *ret = (struct sr_record){.kind = SR_RECORD_CONTEXT};
     ret->context = bs_arena_strndup(call->request->arena, (const char *)context.ptr, context.len);
-    return true;
+    return 1;
 }
 
 /* Compaction knows no key that means the same as another: a deletion names them all. */

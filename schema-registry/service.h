@@ -51,8 +51,9 @@ bool sr_become_subject_writer(struct sr_call *call);
 /* Unlocks the store, appends, and locks it again: what was read before is stale. */
 bool sr_append(struct sr_call *call, const struct sr_record *records, size_t count);
 
-/* The record that a new context begins with; false: the subject's has one, or needs none. */
-bool sr_context_record(struct sr_call *call, struct sr_record *ret);
+/* The record that a new context begins with: 1, or 0 where the subject's has one or needs none; -1:
+ * the response is set, there are too many. */
+int sr_context_record(struct sr_call *call, struct sr_record *ret);
 
 /* error_code 40401 has status 404; a code below 1000 is its own status. */
 void sr_fail(struct sr_call *call, int code, const char *fmt, ...)

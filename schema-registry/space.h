@@ -25,11 +25,12 @@ struct sr_table {
 };
 
 struct sr_space {
-    char *context;  /* "." or ".ctx" */
-    bool declared;  /* it has a CONTEXT record */
-    size_t used;    /* versions in it, soft-deleted ones too */
-    size_t entries; /* schemas */
-    int32_t max_id; /* highest ever seen; 0 at first */
+    char *context;   /* "." or ".ctx" */
+    bool declared;   /* it has a CONTEXT record */
+    size_t subjects; /* with or without versions */
+    size_t used;     /* versions in it, soft-deleted ones too */
+    size_t entries;  /* schemas */
+    int32_t max_id;  /* highest ever seen; 0 at first */
     struct sr_table ids, digests;
 };
 

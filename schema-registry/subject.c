@@ -1,6 +1,6 @@
 /* Subjects: see subject.h.
  *
- * Invariants: spaces are never taken away, so that the highest id of a context is known for ever. A
+ * Invariants: a space that ever had an id is not taken away, so that its highest is known. A
  * SCHEMA record whose id stands for other content, or whose version is live with another id, is
  * dropped: the first one in the topic wins, in every process alike. Its writer sees that, writes
  * the winner's record once more (compaction would keep only the last of a key) and tries again. */
@@ -275,55 +275,6 @@ size_t sr_store_spellings(const struct sr_store *store, const struct sr_record *
     return count;
 }
 
-/* ---- records of what is there ---- */
-
-struct sr_record sr_version_record(const struct sr_subject *subject,
-                                   const struct sr_version *version, struct bs_arena *arena)
-{
-    const struct sr_entry *entry = version->entry;
-    struct sr_record record = {.kind = SR_RECORD_SCHEMA,
-                               .subject =
-                                   bs_arena_strndup(arena, subject->name, strlen(subject->name)),
-                               .version = version->number,
-                               .id = entry->id,
-                               .deleted = version->deleted};
-    if (entry->type)
-        record.type = bs_arena_strndup(arena, entry->type, strlen(entry->type));
-    if (version->extra)
-        record.extra = sd_value_copy(arena, version->extra->members);
-    sr_content_copy(&record.content, &entry->content, arena);
-    return record;
-}
-
-static struct sd_field number_field(const char *name, int64_t number)
-{
-    return (struct sd_field){.name = bs_bytes_text(name),
-                             .value = {.type = SD_LONG, .number = number}};
-}
-
-/* {"maxId":7,"contexts":{".ctx":3}} */
-struct sr_record sr_store_mark(const struct sr_store *store, struct bs_arena *arena)
-{
-    struct sd_field *fields = bs_arena_array(arena, 2 + SR_MARK_ROOM, sizeof *fields);
-    struct sd_value *contexts = &fields[1].value;
-    size_t count = 0;
-    fields[count++] = number_field("maxId", store->spaces[0]->max_id);
-    contexts->type = SD_MAP;
-    contexts->map.fields = bs_arena_array(arena, store->space_count, sizeof *contexts->map.fields);
-    for (size_t i = 1; i < store->space_count; i++) {
-        const struct sr_space *space = store->spaces[i];
-        const char *name = bs_arena_strndup(arena, space->context, strlen(space->context));
-        if (space->max_id > 0)
-            contexts->map.fields[contexts->map.count++] = number_field(name, space->max_id);
-    }
-    if (contexts->map.count)
-        fields[count++].name = bs_bytes_text("contexts");
-    return (struct sr_record){
-        .kind = SR_RECORD_NOOP,
-        .value = {.type = SD_MAP, .map = {.fields = fields, .count = count}},
-    };
-}
-
 /* ---- applying records ---- */
 
 static struct sr_space *space_get(struct sr_store *store, struct bs_bytes context)
@@ -355,10 +306,24 @@ static struct sr_subject *subject_get(struct sr_store *store, const char *name)
     subject = bs_new(struct sr_subject);
     subject->name = bs_strdup(name);
     subject->space = space_get(store, sr_name_split(name).context);
+    subject->space->subjects++;
     sr_config_init(&subject->config);
     store->subjects[at] = subject;
     store->count++;
     return subject;
+}
+
+/* Settings alone make no context. */
+static void space_drop_empty(struct sr_store *store, struct sr_space *space)
+{
+    bool there;
+    size_t at = space_place(store, bs_bytes_text(space->context), &there);
+    if (at == 0 || space->subjects || space->declared || space->max_id > 0)
+        return;
+    memmove(store->spaces + at, store->spaces + at + 1,
+            (store->space_count - at - 1) * sizeof(*store->spaces));
+    store->space_count--;
+    sr_space_free(space);
 }
 
 static void subject_drop_empty(struct sr_store *store, struct sr_subject *subject)
@@ -371,6 +336,8 @@ static void subject_drop_empty(struct sr_store *store, struct sr_subject *subjec
     memmove(store->subjects + at, store->subjects + at + 1,
             (store->count - at - 1) * sizeof(*store->subjects));
     store->count--;
+    subject->space->subjects--;
+    space_drop_empty(store, subject->space);
     subject_free(subject);
 }
 
@@ -540,6 +507,13 @@ static void apply_noop(struct sr_store *store, const struct sr_record *record)
                       &contexts->map.fields[i].value);
 }
 
+static void apply_context(struct sr_store *store, const struct sr_record *record)
+{
+    struct sr_space *space = space_get(store, bs_bytes_text(record->context));
+    space->declared = !record->tombstone;
+    space_drop_empty(store, space);
+}
+
 static void remember_spelling(struct sr_store *store, const struct sr_record *record)
 {
     struct sr_record own = *record;
@@ -582,7 +556,7 @@ int sr_store_apply(struct sr_store *store, const struct sr_record *record, struc
         apply_noop(store, record);
         return 0;
     case SR_RECORD_CONTEXT:
-        space_get(store, bs_bytes_text(record->context))->declared = !record->tombstone;
+        apply_context(store, record);
         return 0;
     case SR_RECORD_ASSOC:
         return 0;

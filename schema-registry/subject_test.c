@@ -358,6 +358,13 @@ static void test_scopes(void **state)
     assert_string_equal(sr_store_group(store, ":.a:s"), "g");
     assert_true(bs_bytes_is(sr_store_setting(store, ":.a:s", "compatibilityLevel")->bytes, "NONE"));
     assert_null(sr_store_setting(store, ":.a:s", "alias"));
+    /* a context that had nothing but settings goes with them */
+    assert_int_equal(replay("{\"keytype\":\"MODE\",\"subject\":\":.gone:\",\"magic\":0}",
+                            "{\"mode\":\"READONLY\"}"),
+                     0);
+    assert_non_null(sr_store_space(store, ":.gone:"));
+    assert_int_equal(replay("{\"keytype\":\"MODE\",\"subject\":\":.gone:\",\"magic\":0}", NULL), 0);
+    assert_null(sr_store_space(store, ":.gone:"));
     /* modes; an override of a wider scope wins */
     assert_int_equal(replay("{\"keytype\":\"MODE\",\"subject\":\":.a:\",\"magic\":0}",
                             "{\"subject\":\":.a:\",\"mode\":\"READONLY\"}"),
