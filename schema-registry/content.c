@@ -74,12 +74,16 @@ static void md5_rules(MD5_CTX *md5, const struct sd_value *rules)
     }
 }
 
+/* {} is as good as nothing but in a request, where it says that none is wanted. */
+static bool has(const struct sd_value *map)
+{
+    return map && map->map.count;
+}
+
 void sr_content_seal(struct sr_content *content, struct bs_arena *arena)
 {
     MD5_CTX state, *md5 = &state;
     MD5_Init(md5);
-    if (content->metadata && content->metadata->map.count == 0)
-        content->metadata = NULL;
     content->rule_set = content->rule_set ? sr_rule_set_complete(content->rule_set, arena) : NULL;
     md5_bytes(md5, content->text);
     for (size_t i = 0; i < content->ref_count; i++) {
@@ -89,13 +93,13 @@ void sr_content_seal(struct sr_content *content, struct bs_arena *arena)
         bs_store_u32(version, (uint32_t)content->refs[i].version);
         md5_bytes(md5, bs_bytes(version, sizeof version));
     }
-    if (content->metadata) {
+    if (has(content->metadata)) {
         md5_byte(md5, 1);
         md5_map(md5, member(content->metadata, "tags"));
         md5_map(md5, member(content->metadata, "properties"));
         md5_list(md5, member(content->metadata, "sensitive"));
     }
-    if (content->rule_set) {
+    if (has(content->rule_set)) {
         md5_byte(md5, 1);
         md5_rules(md5, member(content->rule_set, "migrationRules"));
         md5_rules(md5, member(content->rule_set, "domainRules"));
@@ -182,7 +186,8 @@ bool sr_content_matches_about(const struct sr_content *wanted, const struct sr_c
                               int number)
 {
     if (wanted->rule_set &&
-        (have->rule_set == NULL || !sd_value_equal(wanted->rule_set, have->rule_set)))
+        (has(wanted->rule_set) != has(have->rule_set) ||
+         (has(have->rule_set) && !sd_value_equal(wanted->rule_set, have->rule_set))))
         return false;
     return wanted->metadata == NULL ||
            (same_member(wanted->metadata, have->metadata, "tags") &&
@@ -229,11 +234,11 @@ void sr_content_put_members(const struct sr_content *content, struct bs_buf *out
     }
     if (content->ref_count)
         bs_buf_puts(out, "]");
-    if (content->metadata) {
+    if (has(content->metadata)) {
         bs_buf_puts(out, ",\"metadata\":");
         sd_json_write(content->metadata, true, out, NULL);
     }
-    if (content->rule_set) {
+    if (has(content->rule_set)) {
         bs_buf_puts(out, ",\"ruleSet\":");
         sd_json_write(content->rule_set, true, out, NULL);
     }

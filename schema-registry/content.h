@@ -17,8 +17,8 @@ struct sr_content {
     struct bs_bytes text; /* canonical */
     struct sr_ref *refs;
     size_t ref_count;
-    const struct sd_value *metadata; /* {"tags","properties","sensitive"}, sorted; or NULL */
-    const struct sd_value *rule_set; /* or NULL */
+    const struct sd_value *metadata; /* as metadata.h reads it; or NULL */
+    const struct sd_value *rule_set; /* complete, see rule_set.h; or NULL */
     uint8_t digest[SR_DIGEST_SIZE];
 };
 

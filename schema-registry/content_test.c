@@ -136,9 +136,9 @@ static void test_rule_set_complete(void **state)
         "{\"domainRules\":[{\"name\":\"r\",\"kind\":\"TRANSFORM\",\"mode\":\"WRITEREAD\",\"type\":"
         "\"CEL\",\"tags\":[\"P\",\"Q\"],\"params\":{\"a\":\"1\",\"b\":\"2\"},\"expr\":\"true\","
         "\"disabled\":false}],\"enableAt\":\"ALL\"}");
-    expect_json(sr_rule_set_complete(json("{\"domainRules\":[]}"), &arena), "none");
+    expect_json(sr_rule_set_complete(json("{\"domainRules\":[]}"), &arena), "{}");
     expect_json(sr_rule_set_complete(json("{\"domainRules\":7,\"migrationRules\":[3]}"), &arena),
-                "none");
+                "{}");
 }
 
 static void test_rule_set_merge(void **state)
@@ -281,6 +281,7 @@ static void test_digest(void **state)
 static void test_matches(void **state)
 {
     struct sr_content plain = content("\"int\"", NULL, NULL);
+    struct sr_content none = content("\"int\"", "{}", "{}");
     struct sr_content owned = content("\"int\"", "{\"properties\":{\"a\":\"1\"}}", NULL);
     struct sr_content other = content("\"int\"", "{\"properties\":{\"a\":\"2\"}}", NULL);
     struct sr_content numbered =
@@ -295,6 +296,10 @@ static void test_matches(void **state)
     assert_false(sr_content_matches(&numbered, &owned, 4));
     assert_false(sr_content_matches(&owned, &other, 3));
     assert_false(sr_content_matches(&owned, &plain, 3));
+    assert_false(sr_content_matches(&none, &owned, 3));
+    assert_false(sr_content_matches(&none, &ruled, 3));
+    assert_true(sr_content_matches(&none, &plain, 3));
+    assert_true(sr_content_matches(&plain, &none, 3));
     assert_false(sr_content_matches(&ruled, &plain, 3));
 }
 

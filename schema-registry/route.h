@@ -13,6 +13,8 @@ ht_handler sr_subjects_list, sr_subject_lookup, sr_subject_versions, sr_version_
 /* route_register.c */
 void sr_register(struct sr_call *call, struct sr_input *input); /* not in import mode */
 ht_handler sr_version_register;
+/* route_tags.c */
+ht_handler sr_version_tags;
 /* route_delete.c */
 ht_handler sr_subject_delete, sr_version_delete;
 /* route_schema.c */

@@ -25,8 +25,10 @@ static void check(struct sr_call *call, struct sr_input *input, const struct sr_
     const char **messages = NULL;
     size_t count = 0;
     bool fine;
-    if (sr_input_parse(call, input, true, &schema, &err) < 0) {
-        const char *text = bs_arena_printf(call->request->arena,
+    if (input->empty || sr_input_parse(call, input, true, &schema, &err) < 0) {
+        const char *text =
+            input->empty ? "Empty schema"
+                         : bs_arena_printf(call->request->arena,
                                            "Invalid schema of type AVRO, details: %s", err.text);
         if (sr_flag(call, "verbose"))
             put_verdict(call, false, &text, 1);

@@ -113,14 +113,12 @@ static bool valid_metadata(struct sr_call *call, const char *name, struct sd_val
 
 static bool valid_rules(struct sr_call *call, const char *name, struct sd_value *value)
 {
-    const struct sd_value *rules;
     struct bs_error err = {0};
     if (sr_rule_set_check(value, &err) < 0) {
         sr_fail(call, 42210, "Invalid rule set: %s: %s", name, err.text);
         return false;
     }
-    rules = sr_rule_set_complete(value, call->request->arena);
-    *value = rules ? *rules : (struct sd_value){.type = SD_MAP};
+    *value = *sr_rule_set_complete(value, call->request->arena);
     return true;
 }
 

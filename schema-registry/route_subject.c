@@ -2,6 +2,7 @@
 #include "schema-registry/access.h"
 #include "schema-registry/answer.h"
 #include "schema-registry/route.h"
+#include "schema-registry/scope.h"
 
 #include "lib/base/mem.h"
 
@@ -22,11 +23,37 @@ static bool subject_listed(const struct sr_subject *subject, bool deleted, bool 
     return deleted ? subject->count > 0 : sr_subject_live(subject);
 }
 
+/* What lists of subjects show in one call: {"subject","latestVersion","latestId","schemaType",
+ * "compatibilityLevel","mode","versions"}, level and mode as they count for it. */
+static void put_details(struct sr_call *call, const struct sr_subject *subject, bool deleted,
+                        bool only)
+{
+    struct bs_buf *out = &call->response->body;
+    const struct sr_version *latest = sr_subject_version(subject, -1, deleted || only);
+    bool first = true;
+    bs_buf_puts(out, "{\"subject\":");
+    sr_put_text(out, subject->name);
+    bs_buf_printf(out, ",\"latestVersion\":%d,\"latestId\":%d,\"schemaType\":", latest->number,
+                  (int)latest->entry->id);
+    sr_put_text(out, latest->entry->type ? latest->entry->type : "AVRO");
+    bs_buf_printf(out, ",\"compatibilityLevel\":\"%s\",\"mode\":\"%s\",\"versions\":[",
+                  sr_level_name(sr_store_level(call->store, subject->name)),
+                  sr_mode_name(sr_store_mode(call->store, subject->name)));
+    for (size_t i = 0; i < subject->count; i++) {
+        if (!wanted(&subject->versions[i], deleted, only))
+            continue;
+        bs_buf_printf(out, "%s%d", first ? "" : ",", subject->versions[i].number);
+        first = false;
+    }
+    bs_buf_puts(out, "]}");
+}
+
 int sr_subjects_list(void *ctx, struct ht_request *request, struct ht_response *response)
 {
     struct sr_call call;
     if (sr_begin(&call, ctx, request, response)) {
         bool deleted = sr_flag(&call, "deleted"), only = sr_flag(&call, "deletedOnly");
+        bool details = sr_flag(&call, "details");
         size_t total = sr_store_subject_count(call.store), found = 0, from, to;
         const struct sr_subject **list =
             bs_arena_array(request->arena, total, sizeof(const struct sr_subject *));
@@ -42,7 +69,10 @@ int sr_subjects_list(void *ctx, struct ht_request *request, struct ht_response *
         for (size_t i = from; i < to; i++) {
             if (i > from)
                 bs_buf_puts(&response->body, ",");
-            sr_put_text(&response->body, list[i]->name);
+            if (details)
+                put_details(&call, list[i], deleted, only);
+            else
+                sr_put_text(&response->body, list[i]->name);
         }
         bs_buf_puts(&response->body, "]");
     }
@@ -232,7 +262,11 @@ int sr_subject_lookup(void *ctx, struct ht_request *request, struct ht_response 
     struct sr_call call;
     if (sr_begin_subject(&call, ctx, request, response)) {
         struct sr_input input;
-        if (sr_input_read(&call, &input))
+        if (!sr_input_read(&call, &input))
+            return sr_end(&call);
+        if (input.empty)
+            sr_fail(&call, 42201, "Empty schema");
+        else
             look_up(&call, &input);
     }
     return sr_end(&call);

@@ -319,9 +319,7 @@ const struct sd_value *sr_rule_set_complete(const struct sd_value *set, struct b
         if (list.array.count)
             put(to, lists[i].name, list);
     }
-    if (to->map.count == 0)
-        return NULL;
-    if (place && one_of(place, places, PLACES))
+    if (to->map.count && place && one_of(place, places, PLACES))
         put(to, "enableAt", *sd_value_copy(arena, place));
     return to;
 }

@@ -14,7 +14,7 @@ enum { SR_RULES_MAX = 10000, SR_RULE_NAME_MAX = 256 };
 /* BS_EINVAL: err names the rule and says what is wrong. `set` may be NULL. */
 int sr_rule_set_check(const struct sd_value *set, struct bs_error *err);
 /* Members in order, defaults written out (kind TRANSFORM, mode WRITEREAD, disabled false), tags and
- * params sorted, what is empty or unknown left out. NULL for one without a rule. For sets that were
+ * params sorted, what is empty or unknown left out; {} for one without a rule. For sets that were
  * checked, and for stored ones, where what has a wrong type is left out. */
 const struct sd_value *sr_rule_set_complete(const struct sd_value *set, struct bs_arena *arena);
 /* `old` with `new` over it: old rules go whose names the same list of `new` has, and new ones are
