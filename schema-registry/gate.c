@@ -7,7 +7,6 @@
 #include "schema-registry/skipped.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -113,13 +112,9 @@ static void on_record(void *ctx, int64_t offset, int64_t timestamp_ms, struct bs
 static void on_end(void *ctx, int64_t next_offset)
 {
     struct sr_gate *gate = ctx;
-    bool first;
     pthread_mutex_lock(&gate->progress);
-    first = !gate->replayed;
     gate->replayed = true;
     pthread_mutex_unlock(&gate->progress);
-    if (first)
-        malloc_trim(0); /* what the replay took for a moment */
     set_applied(ctx, next_offset - 1);
 }
 

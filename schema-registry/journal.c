@@ -10,6 +10,7 @@
 #include "schema-registry/journal_topic.h"
 
 #include <librdkafka/rdkafka.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -145,7 +146,7 @@ static int open_client(struct sr_journal *j, rd_kafka_type_t type, rd_kafka_t **
             (rc = set(conf, "enable.auto.commit", "false", err)) == 0 &&
             (rc = set(conf, "enable.partition.eof", "true", err)) == 0 &&
             (rc = set(conf, "fetch.wait.max.ms", "100", err)) == 0 &&
-            (rc = set(conf, "queued.max.messages.kbytes", "1024", err)) == 0)
+            (rc = set(conf, "queued.max.messages.kbytes", "4096", err)) == 0)
             rc = set(conf, "auto.offset.reset", "earliest", err);
     }
     if (rc == 0) {
@@ -267,10 +268,21 @@ static void take_message(struct sr_journal *j, const rd_kafka_message_t *message
     }
 }
 
+/* A second after the last record the allocator returns what requests and records took for a moment:
+ * it keeps freed memory in every thread's arena, many times what the schemas take. */
+static void give_back(int *quiet, bool record)
+{
+    if (record)
+        *quiet = 0;
+    else if (*quiet <= 1000 / POLL_MS && ++*quiet == 1000 / POLL_MS)
+        malloc_trim(0);
+}
+
 static void *read_topic(void *arg)
 {
     struct sr_journal *j = arg;
     struct bs_error err = {0};
+    int quiet = 0;
     prepare(j);
     if (!stopped(j) && assign(j) < 0) {
         bs_error_set(&err, BS_EIO, "topic %s cannot be read", j->options.topic);
@@ -286,6 +298,7 @@ static void *read_topic(void *arg)
             take_message(j, message);
             rd_kafka_message_destroy(message);
         }
+        give_back(&quiet, message != NULL);
         if (j->at_end && !j->caught_up)
             try_first_write(j);
         if (!j->caught_up && now_ms() > j->deadline_ms) {
