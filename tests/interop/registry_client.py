@@ -9,12 +9,15 @@ import sys
 import time
 import uuid
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from confluent_kafka.schema_registry import (
+    Metadata,
+    MetadataProperties,
     Schema,
     SchemaReference,
     SchemaRegistryClient,
+    header_schema_id_serializer,
     record_subject_name_strategy,
     topic_record_subject_name_strategy,
 )
@@ -167,10 +170,8 @@ def produce(topic, serializer, values):
 
 
 def consume(topic, deserializer, count):
-    consumer = Consumer(
-        {"bootstrap.servers": BOOTSTRAP, "group.id": str(uuid.uuid4()), "auto.offset.reset": "earliest"}
-    )
-    consumer.subscribe([topic])
+    consumer = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": str(uuid.uuid4())})
+    consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
     values, end = [], time.monotonic() + 60
     while len(values) < count and time.monotonic() < end:
         message = consumer.poll(1)
@@ -178,7 +179,7 @@ def consume(topic, deserializer, count):
             continue
         if message.error():
             raise SystemExit(f"consume {topic}: {message.error()}")
-        values.append(deserializer(message.value(), SerializationContext(topic, MessageField.VALUE)))
+        values.append(deserializer(message.value(), SerializationContext(topic, MessageField.VALUE, message.headers())))
     consumer.close()
     return values
 
@@ -230,9 +231,97 @@ def references():
     same("referring records", consume("tickets", AvroDeserializer(client()), 1), [{"seat": {"row": 4}}])
 
 
+def serialize(serializer, value, topic="settings", field=MessageField.VALUE, headers=None):
+    return serializer(value, SerializationContext(topic, field, headers))
+
+
+def avro_serializer(text, **conf):
+    return AvroSerializer(client(), text, conf={k.replace("_", "."): v for k, v in conf.items()})
+
+
+def settings():
+    """What each setting of the serializer makes it ask, and what it does with the answers."""
+    flight = {"id": 1}
+    closed = avro_serializer(ONE, auto_register_schemas=False)
+    refused("not registered", 404, 40401, lambda: serialize(closed, flight))
+    first = client().register_schema("settings-value", avro(ONE))
+    same("registered by now", serialize(avro_serializer(ONE, auto_register_schemas=False), flight)[:5],
+         b"\0" + first.to_bytes(4, "big"))  # fmt: skip
+    refused("another schema", 404, 40403, lambda: serialize(avro_serializer(TWO, auto_register_schemas=False), flight))
+    message = refused("evolution that breaks", 409, 40901, lambda: serialize(avro_serializer(BAD), {"id": 1, "gate": "B"}))
+    same("its reason", "gate" in message, True)
+    same("nothing stored", client().get_versions("settings-value"), [1])
+    second = serialize(avro_serializer(TWO), {"id": 2, "delay": 5})
+    same("evolution", client().get_versions("settings-value"), [1, 2])
+    same("old bytes, new reader", serialize(AvroDeserializer(client(), TWO), serialize(closed, flight)), {"id": 1, "delay": 0})
+    same("new bytes, old reader", serialize(AvroDeserializer(client(), ONE), second), {"id": 2})
+    latest = avro_serializer(None, auto_register_schemas=False, use_latest_version=True)
+    same("latest", serialize(latest, {"id": 3, "delay": 1})[:5], second[:5])
+
+    shuffled = json.dumps({"type": "record", "name": "N", "fields": [], "b": 1, "a": 2})
+    serialize(avro_serializer(shuffled, normalize_schemas=True), {}, topic="normal")
+    stored = client().get_latest_version("normal-value").schema.schema_str
+    same("normalized", stored, '{"type":"record","name":"N","fields":[],"a":2,"b":1}')
+    sorted_one = json.dumps({"type": "record", "name": "N", "fields": [], "a": 2, "b": 1})
+    serialize(avro_serializer(sorted_one, normalize_schemas=True, auto_register_schemas=False), {}, topic="normal")
+    refused("not normalized", 404, 40403,
+            lambda: serialize(avro_serializer(shuffled, auto_register_schemas=False), {}, topic="normal"))  # fmt: skip
+
+    serialize(avro_serializer(ONE), flight, topic="pair", field=MessageField.KEY)
+    serialize(avro_serializer(ONE), flight, topic="pair")
+    same("key and value", client().get_subjects(subject_prefix="pair"), ["pair-key", "pair-value"])
+    serialize(avro_serializer('"string"'), "k", topic="plain", field=MessageField.KEY)
+    same("a primitive key", client().get_latest_version("plain-key").schema.schema_str, '"string"')
+    refused("an id that is not there", 404, 40403,
+            lambda: serialize(AvroDeserializer(client()), b"\0\x7f\0\0\0\2"))  # fmt: skip
+
+
+def metadata_settings():
+    for major, text in (("1", ONE), ("2", TWO)):
+        described = Schema(text, "AVRO", metadata=Metadata(None, MetadataProperties({"major": major}), None))
+        client().register_schema("described-value", described)
+    for major, value in (("1", {"id": 1}), ("2", {"id": 1, "delay": 2})):
+        conf = {"auto.register.schemas": False, "use.latest.with.metadata": {"major": major}}
+        payload = serialize(AvroSerializer(client(), None, conf=conf), value, topic="described")
+        got = client().get_latest_with_metadata("described-value", {"major": major}).schema_id
+        same(f"major {major}", payload[:5], b"\0" + got.to_bytes(4, "big"))
+    conf = {"auto.register.schemas": False, "use.latest.with.metadata": {"major": "3"}}
+    refused("major 3", 404, 40403,
+            lambda: serialize(AvroSerializer(client(), None, conf=conf), {"id": 1}, topic="described"))  # fmt: skip
+
+
+def ids_in_headers():
+    """The GUID in a header, the bare Avro as the value; through the broker."""
+    serializer = avro_serializer(BAD, schema_id_serializer=header_schema_id_serializer)
+    headers = []
+    value = serialize(serializer, {"id": 4, "gate": "B4 left"}, "headers", headers=headers)
+    same("bare value", value, b"\x08\x0eB4 left")
+    name, guid = headers[0]
+    same("header", (name, guid[0], len(guid)), ("__value_schema_id", 1, 17))
+    same("its GUID", str(uuid.UUID(bytes=guid[1:])), client().get_latest_version("headers-value").guid)
+    producer = Producer({"bootstrap.servers": BOOTSTRAP})
+    producer.produce("headers", value=value, headers=headers)
+    same("not delivered", producer.flush(60), 0)
+    deserializer = AvroDeserializer(client())
+    same("read back", consume("headers", deserializer, 1), [{"id": 4, "gate": "B4 left"}])
+    unknown = [("__value_schema_id", b"\1" + bytes(16))]
+    refused("a GUID that is not there", 404, 40403,
+            lambda: deserializer(value, SerializationContext("headers", MessageField.VALUE, unknown)))  # fmt: skip
+
+
 admin = AdminClient({"bootstrap.servers": BOOTSTRAP})
-for topic in admin.create_topics([NewTopic(t, 1) for t in ("every", "flights", "any", "tickets")]).values():
+for topic in admin.create_topics([NewTopic(t, 1) for t in ("every", "flights", "any", "tickets", "headers")]).values():
     topic.result(30)
-for case in (register_and_read, config_and_mode, deletes, metadata, serializers, references):
+for case in (
+    register_and_read,
+    config_and_mode,
+    deletes,
+    metadata,
+    serializers,
+    references,
+    settings,
+    metadata_settings,
+    ids_in_headers,
+):
     print("---", case.__name__, flush=True)
     case()

@@ -1,12 +1,15 @@
 #!/bin/sh
-# registry_test.sh python|kcat: clients of Confluent's registry against the broker and the registry.
+# registry_test.sh python|go|javascript|kcat: clients of Confluent's registry against the broker and the registry.
 . "$(dirname "$0")/../system/stage.sh"
 
-# Confluent's Python client in a virtual environment that is kept for the next time.
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/weir
+# Clients that are downloaded are kept there for the next time, each in the version that is pinned.
+downloads() {
+    [ "${WEIR_TEST_ALL:-}" = 1 ] || skip "needs $1: set WEIR_TEST_ALL=1"
+    command -v "$2" >/dev/null || skip "$2 is not installed"
+}
 python_client() {
-    [ "${WEIR_TEST_ALL:-}" = 1 ] || skip "needs confluent-kafka from PyPI: set WEIR_TEST_ALL=1"
-    command -v python3 >/dev/null || skip "python3 is not installed"
-    cache=${XDG_CACHE_HOME:-$HOME/.cache}/weir
+    downloads "confluent-kafka from PyPI" python3
     venv=$cache/confluent-kafka-2.16.0
     if [ ! -f "$venv/complete" ]; then
         mkdir -p "$cache"
@@ -18,14 +21,38 @@ python_client() {
     fi
     python=$venv/bin/python
 }
+# go.mod and go.sum beside the program pin what it is built of.
+go_client() {
+    downloads "modules of confluent-kafka-go and franz-go" go
+    (cd "$top/tests/interop/registry_go" && GOFLAGS=-mod=mod GOTOOLCHAIN=local timeout 400 \
+        go build -o "$stage/client" . >"$stage/go.log" 2>&1) && return
+    ! grep -qE 'dial tcp|no such host|requires go' "$stage/go.log" ||
+        skip "it cannot be built here: $(tail -1 "$stage/go.log")"
+    fail "go build"
+}
+javascript_client() {
+    downloads "@confluentinc/schemaregistry and @kafkajs/confluent-schema-registry from npm" npm
+    modules=$cache/registry-javascript-1.10.1-4.1.0
+    if [ ! -f "$modules/complete" ]; then
+        rm -rf -- "$modules"
+        mkdir -p "$modules"
+        echo '{"private":true}' >"$modules/package.json"
+        timeout 400 npm install --prefix "$modules" --no-audit --no-fund --ignore-scripts \
+            @confluentinc/schemaregistry@1.10.1 @kafkajs/confluent-schema-registry@4.1.0 \
+            >"$stage/npm.log" 2>&1 || skip "its packages cannot be had from npm"
+        : >"$modules/complete"
+    fi
+}
 
 case $1 in
 python) python_client ;;
+go) go_client ;;
+javascript) javascript_client ;;
 kcat)
     command -v kcat >/dev/null || skip "kcat is not installed; scripts/deps --test installs it"
     kcat -V | grep -q Avro || skip "this kcat is built without Avro"
     ;;
-*) fail "which client? python or kcat" ;;
+*) fail "which client? python, go, javascript or kcat" ;;
 esac
 
 start broker "$weir" broker --data "$stage/data" --listen 127.0.0.1:0
@@ -39,6 +66,13 @@ case $1 in
 python)
     timeout 200 "$python" "$top/tests/interop/registry_client.py" "$bootstrap" "$registry" \
         2>"$stage/python.log" || fail "Confluent's Python client"
+    ;;
+go)
+    timeout 60 "$stage/client" "$registry" 2>"$stage/client.log" || fail "the Go clients"
+    ;;
+javascript)
+    NODE_PATH=$modules/node_modules timeout 60 node "$top/tests/interop/registry_client.js" "$registry" \
+        2>"$stage/client.log" || fail "the JavaScript clients"
     ;;
 kcat)
     "$weir" topic create flights --partitions 1 --bootstrap "$bootstrap" >/dev/null
