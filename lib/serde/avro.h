@@ -45,6 +45,11 @@ int sd_resolver_read(const struct sd_resolver *resolver, struct bs_bytes bytes,
 int sd_avro_json_write(const struct sd_node *schema, const struct sd_value *value,
                        struct bs_buf *out, struct bs_error *err);
 
+/* The same read, for sd_avro_write: every value of a union names its branch. BS_ESYNTAX with line
+ * and column; BS_EINVAL and BS_ERANGE with the field's path. */
+int sd_avro_json_read(const struct sd_node *schema, struct bs_bytes text, struct bs_arena *arena,
+                      struct sd_value *ret, struct bs_error *err);
+
 /* The registry's wire envelope: magic 0, id (int32, big endian), payload. BS_EINVAL says what was
  * found. */
 enum { SD_ENVELOPE_SIZE = 5 };

@@ -3,6 +3,26 @@
 
 #include <stdio.h>
 
+enum { NAME_MAX_BYTES = 120 };
+
+/* Names come from data, too: what is no text is shown as '?', whatever reads the message. */
+static size_t put_name(struct bs_bytes name, char *text, size_t cap)
+{
+    size_t len = name.len > NAME_MAX_BYTES ? NAME_MAX_BYTES : name.len;
+    bool valid;
+    while (len < name.len && len && (name.ptr[len] & 0xc0) == 0x80)
+        len--; /* not inside a character */
+    if (len + 1 > cap)
+        len = cap - 1;
+    valid = bs_utf8_valid(bs_bytes(name.ptr, len));
+    for (size_t i = 0; i < len; i++) {
+        uint8_t c = name.ptr[i];
+        text[i] = c < 0x20 || c == 0x7f || (c >= 0x80 && !valid) ? '?' : (char)c;
+    }
+    text[len] = '\0';
+    return len;
+}
+
 static size_t put_path(const struct sd_path *path, char *text, size_t cap)
 {
     size_t len;
@@ -12,12 +32,11 @@ static size_t put_path(const struct sd_path *path, char *text, size_t cap)
     len = put_path(path->up, text, cap);
     if (len + 1 >= cap)
         return len;
-    if (path->name.ptr)
-        n = snprintf(text + len, cap - len, "/%.*s",
-                     (int)(path->name.len > 120 ? 120 : path->name.len),
-                     (const char *)path->name.ptr);
-    else
-        n = snprintf(text + len, cap - len, "/%zu", path->index);
+    if (path->name.ptr) {
+        text[len++] = '/';
+        return len + put_name(path->name, text + len, cap - len);
+    }
+    n = snprintf(text + len, cap - len, "/%zu", path->index);
     if (n < 0)
         return len;
     return len + (size_t)n < cap ? len + (size_t)n : cap - 1;

@@ -65,6 +65,19 @@ size_t fuzz_seed(size_t n, uint8_t *out, size_t room)
     return len;
 }
 
+/* What can be printed comes back; text that is not UTF-8 cannot. */
+static void check_json(const struct sd_value *value, struct bs_arena *arena)
+{
+    struct bs_buf text = BS_BUF_INIT, bytes = BS_BUF_INIT;
+    struct sd_value again;
+    if (sd_avro_json_write(writer_root(), value, &text, NULL) == 0 &&
+        (sd_avro_json_read(writer_root(), bs_buf_bytes(&text), arena, &again, NULL) < 0 ||
+         sd_avro_write(writer_root(), &again, &bytes, NULL) < 0))
+        abort();
+    bs_buf_deinit(&text);
+    bs_buf_deinit(&bytes);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct sd_resolver *resolver;
@@ -86,6 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             sd_avro_read(writer_root(), bs_buf_bytes(&out), &arena, &again, NULL) < 0 ||
             !sd_value_equal(&value, &again))
             abort();
+        check_json(&value, &arena);
     }
     sd_resolver_read(resolver, bs_bytes(data, size), &arena, &value, NULL);
     for (size_t field = 0; field < writer_root()->field_count; field++) {
