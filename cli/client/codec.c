@@ -10,8 +10,11 @@
 
 int cl_format_parse(const char *name, enum cl_format *ret)
 {
-    static const char *const NAMES[] = {
-        [CL_STRING] = "string", [CL_JSON] = "json", [CL_HEX] = "hex", [CL_AVRO] = "avro"};
+    static const char *const NAMES[] = {[CL_STRING] = "string",
+                                        [CL_JSON] = "json",
+                                        [CL_HEX] = "hex",
+                                        [CL_AVRO] = "avro",
+                                        [CL_AVRO_JSON] = "avro-json"};
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
         if (strcmp(name, NAMES[i]) == 0) {
             *ret = (enum cl_format)i;
@@ -44,6 +47,11 @@ int cl_file_read(const char *file, struct bs_buf *out, struct bs_error *err)
     return rc;
 }
 
+static bool is_avro(const struct cl_codec *codec)
+{
+    return codec->format == CL_AVRO || codec->format == CL_AVRO_JSON;
+}
+
 int cl_serde_add(struct cl_serde *serde, const char *arg)
 {
     if (strchr(arg, '=') == NULL)
@@ -59,7 +67,7 @@ int cl_codec_open(struct cl_codec *codec, const struct cl_serde *serde, bool key
     struct bs_config *config;
     struct rc_serializer_options options = {.key = key, .url = serde->url};
     int rc = 0;
-    if (codec->format != CL_AVRO)
+    if (!is_avro(codec))
         return 0;
     options.config = config = rc_serde_config_new();
     for (size_t i = 0; i < serde->count && rc == 0; i++) {
@@ -80,7 +88,7 @@ int cl_codec_resolve(struct cl_codec *codec, const char *topic, const char *file
     struct bs_buf text = BS_BUF_INIT;
     const struct rc_writing *writing;
     int rc = 0;
-    if (codec->format != CL_AVRO)
+    if (!is_avro(codec))
         return 0;
     codec->topic = topic;
     if (file) {
@@ -120,14 +128,19 @@ int cl_hex_read(struct bs_bytes text, struct bs_buf *out, struct bs_error *err)
     return 0;
 }
 
-static int write_avro(struct cl_codec *codec, const struct sd_value *value, struct bs_buf *out,
+static int write_avro(struct cl_codec *codec, struct bs_bytes text, struct bs_buf *out,
                       struct bs_bytes *ret_header, struct bs_error *err)
 {
     const struct rc_writing *writing;
+    struct sd_value value;
     int rc = rc_serializer_pick(codec->serializer, codec->topic, codec->schema, &writing, err);
+    if (rc == 0)
+        rc = codec->format == CL_AVRO ? sd_json_read(text, &codec->arena, &value, err)
+                                      : sd_avro_json_read(sd_schema_root(writing->schema), text,
+                                                          &codec->arena, &value, err);
     if (rc == 0 && writing->in_header)
         *ret_header = bs_bytes(writing->header, sizeof writing->header);
-    return rc == 0 ? rc_writing_put(writing, value, out, err) : rc;
+    return rc == 0 ? rc_writing_put(writing, &value, out, err) : rc;
 }
 
 int cl_codec_write(struct cl_codec *codec, struct bs_bytes text, struct bs_buf *out,
@@ -149,8 +162,8 @@ int cl_codec_write(struct cl_codec *codec, struct bs_bytes text, struct bs_buf *
             bs_buf_put(out, text.ptr, text.len);
         return rc;
     case CL_AVRO:
-        rc = sd_json_read(text, &codec->arena, &value, err);
-        return rc != 0 ? rc : write_avro(codec, &value, out, ret_header, err);
+    case CL_AVRO_JSON:
+        return write_avro(codec, text, out, ret_header, err);
     }
     return BS_EINVAL;
 }
@@ -166,7 +179,9 @@ static int read_avro(struct cl_codec *codec, struct bs_bytes header, struct bs_b
     if (rc == 0)
         rc = sd_payload_read(sd_schema_root(schema), payload, &codec->arena, &value, err);
     if (rc == 0)
-        rc = sd_json_write(&value, true, out, err);
+        rc = codec->format == CL_AVRO
+                 ? sd_json_write(&value, true, out, err)
+                 : sd_avro_json_write(sd_schema_root(schema), &value, out, err);
     sd_schema_unref(schema);
     return rc;
 }
@@ -198,6 +213,7 @@ int cl_codec_read(struct cl_codec *codec, struct bs_bytes header, struct bs_byte
         rc = sd_json_read(bytes, &codec->arena, &value, err);
         return rc != 0 ? rc : sd_json_write(&value, true, out, err);
     case CL_AVRO:
+    case CL_AVRO_JSON:
         return read_avro(codec, header, bytes, out, err);
     }
     return BS_EINVAL;

@@ -1,15 +1,15 @@
 /* Codec: between text on the terminal and the bytes of a key or value: string, json, hex, avro
- * (with the registry's envelope). One thread. */
+ * (by the registry's schemas; as plain JSON, or as Avro encodes JSON). One thread. */
 #ifndef WEIR_CLI_CLIENT_CODEC_H
 #define WEIR_CLI_CLIENT_CODEC_H
 
 #include "lib/registry/serializer.h"
 
-enum cl_format { CL_STRING, CL_JSON, CL_HEX, CL_AVRO };
+enum cl_format { CL_STRING, CL_JSON, CL_HEX, CL_AVRO, CL_AVRO_JSON };
 
 struct cl_codec {
     enum cl_format format;
-    struct rc_serializer *serializer; /* CL_AVRO; owned */
+    struct rc_serializer *serializer; /* Avro; owned */
     const char *topic;                /* writing Avro */
     struct sd_schema *schema;         /* writing Avro: of the file, or NULL: the registry's */
     struct bs_arena arena;            /* of the record at hand */
@@ -22,7 +22,8 @@ struct cl_serde {
     size_t count;
 };
 
-/* "string" | "json" | "hex" | "avro". */
+#define CL_FORMATS "string, json, avro, avro-json, hex"
+/* One of CL_FORMATS. */
 int cl_format_parse(const char *name, enum cl_format *ret);
 void cl_codec_deinit(struct cl_codec *codec); /* accepts a zeroed one */
 /* For --serde. BS_EINVAL: not NAME=VALUE. */

@@ -53,7 +53,8 @@ static const struct argp_option OPTIONS[] = {
     {.name = "format",
      .key = 'f',
      .arg = "FORMAT",
-     .doc = "Of values: string (default), json, avro (by the registry), hex"},
+     .doc = "Of values: string (default), json, avro (by the registry), avro-json (the same in "
+            "Avro's JSON encoding), hex"},
     {.name = "key-format", .key = KEY_KEY_FORMAT, .arg = "FORMAT", .doc = "Of keys; string"},
     {.name = "show",
      .key = KEY_SHOW,
@@ -108,7 +109,7 @@ static void take_from(struct argp_state *state, struct consume_args *args, const
 static void take_format(struct argp_state *state, const char *arg, enum cl_format *ret)
 {
     if (cl_format_parse(arg, ret) != 0)
-        argp_error(state, "'%s' is no format; there are string, json, avro, hex", arg);
+        argp_error(state, "'%s' is no format; there are " CL_FORMATS, arg);
 }
 
 static void take_show(struct argp_state *state, const char *arg, enum cl_show *ret)

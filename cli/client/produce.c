@@ -31,7 +31,8 @@ static const struct argp_option OPTIONS[] = {
     {.name = "format",
      .key = 'f',
      .arg = "FORMAT",
-     .doc = "Of values: string (default), json, avro (JSON lines, written by a schema), hex"},
+     .doc = "Of values: string (default), json, avro (JSON lines, written by a schema), avro-json "
+            "(the same in Avro's JSON encoding: {\"branch\": value} in unions), hex"},
     {.name = "key-format", .key = KEY_KEY_FORMAT, .arg = "FORMAT", .doc = "Of keys; string"},
     {.name = "key-separator",
      .key = 'k',
@@ -61,7 +62,7 @@ static const struct argp_option OPTIONS[] = {
 static void take_format(struct argp_state *state, const char *arg, enum cl_format *ret)
 {
     if (cl_format_parse(arg, ret) != 0)
-        argp_error(state, "'%s' is no format; there are string, json, avro, hex", arg);
+        argp_error(state, "'%s' is no format; there are " CL_FORMATS, arg);
 }
 
 static void take_partition(struct argp_state *state, const char *arg, int32_t *ret)

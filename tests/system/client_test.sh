@@ -45,6 +45,7 @@ J
 "$weir" topic create avro-fruit >/dev/null
 echo '{"name":"pear"}' | "$weir" produce avro-fruit --format avro --schema "$stage/v1.avsc" || fail "produce avro failed"
 same "$("$weir" consume avro-fruit --from beginning --until-end --format avro)" '{"name":"pear"}'
+same "$("$weir" consume avro-fruit --from beginning --until-end --format avro-json)" '{"name":"pear"}'
 same "$("$weir" schema list)" avro-fruit-value
 same "$("$weir" schema list avro-fruit-value)" 1
 "$weir" schema register avro-fruit-value "$stage/v1.avsc" | grep -q "has id 1" || fail "register says another id"
