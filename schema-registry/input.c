@@ -265,25 +265,37 @@ static void fix_references(struct sr_call *call, struct sr_content *content)
     }
 }
 
-static int ref_compare(const void *a, const void *b)
+static bool ref_after(const struct sr_ref *a, const struct sr_ref *b)
 {
-    const struct sr_ref *x = a, *y = b;
-    int order = strcmp(x->name, y->name);
-    if (order == 0)
-        order = strcmp(x->subject, y->subject);
-    return order ? order : (x->version > y->version) - (x->version < y->version);
+    int order = strcmp(a->subject, b->subject);
+    return order > 0 || (order == 0 && a->version > b->version);
 }
 
-/* Normalized: references sorted, each once. */
+static bool ref_equal(const struct sr_ref *a, const struct sr_ref *b)
+{
+    return a->version == b->version && strcmp(a->subject, b->subject) == 0 &&
+           strcmp(a->name, b->name) == 0;
+}
+
+/* Normalized: references by subject and version, each once. The order of the rest stays, as in
+ * Confluent's registry: the digest covers it. */
 static void sort_references(struct sr_content *content)
 {
+    struct sr_ref *refs = content->refs;
     size_t kept = 0;
-    if (content->ref_count == 0)
-        return;
-    qsort(content->refs, content->ref_count, sizeof *content->refs, ref_compare);
-    for (size_t i = 0; i < content->ref_count; i++)
-        if (kept == 0 || ref_compare(&content->refs[kept - 1], &content->refs[i]) != 0)
-            content->refs[kept++] = content->refs[i];
+    for (size_t i = 0; i < content->ref_count; i++) { /* at most 1,000, see record.c */
+        struct sr_ref ref = refs[i];
+        bool known = false;
+        size_t at = kept;
+        for (size_t k = 0; k < kept && !known; k++)
+            known = ref_equal(&refs[k], &ref);
+        if (known)
+            continue;
+        for (; at > 0 && ref_after(&refs[at - 1], &ref); at--)
+            refs[at] = refs[at - 1];
+        refs[at] = ref;
+        kept++;
+    }
     content->ref_count = kept;
 }
 

@@ -12,10 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define uthash_malloc(size)    bs_alloc(size)
-#define uthash_free(ptr, size) bs_free(ptr)
-#include <uthash.h>
-
 enum { DEPTH_MAX = 1000, KEPT_MAX = 100000 };
 
 struct path {
@@ -24,22 +20,20 @@ struct path {
     size_t index;
 };
 
-struct pair_key {
-    const struct sd_node *reader, *writer;
-};
-
+/* Two types that were compared, or are being compared. */
 struct pair {
-    struct pair_key key;
+    uint64_t key; /* indexes of the reader's and the writer's node */
     bool done;
     struct sd_problems problems;
-    UT_hash_handle hh;
 };
 
 struct check {
     struct bs_arena *arena;
     enum sd_compat_rules rules;
     struct pair *pairs;
-    size_t pair_count, steps, text, kept; /* kept: problems of done pairs */
+    uint32_t *table; /* index + 1 into pairs, by hash of the key; its size is a power of two */
+    size_t pair_count, pair_cap, table_cap;
+    size_t steps, text, kept; /* kept: problems of done pairs */
     unsigned depth;
 };
 
@@ -305,6 +299,32 @@ static bool of_logical_types(const struct sd_problems *problems)
     return problems->count > 0;
 }
 
+/* "the writer's schema may be promoted to the reader's" */
+static bool promotes(enum sd_avro writer, enum sd_avro reader)
+{
+    switch (reader) {
+    case SD_AVRO_LONG:
+        return writer == SD_AVRO_INT;
+    case SD_AVRO_FLOAT:
+        return writer == SD_AVRO_INT || writer == SD_AVRO_LONG;
+    case SD_AVRO_DOUBLE:
+        return writer == SD_AVRO_INT || writer == SD_AVRO_LONG || writer == SD_AVRO_FLOAT;
+    case SD_AVRO_BYTES:
+        return writer == SD_AVRO_STRING;
+    case SD_AVRO_STRING:
+        return writer == SD_AVRO_BYTES;
+    default:
+        return false;
+    }
+}
+
+/* Can types of these kinds fit at all? Unions: that has to be seen. */
+static bool kinds_fit(enum sd_avro reader, enum sd_avro writer)
+{
+    return reader == writer || reader == SD_AVRO_UNION || writer == SD_AVRO_UNION ||
+           promotes(writer, reader);
+}
+
 /* Is there a branch of the reader (itself, if it is no union) that reads the writer's type? If only
  * logical types part one from it, that is what is told; else the missing branch. */
 static void check_branch(struct check *c, const struct sd_node *reader,
@@ -315,8 +335,13 @@ static void check_branch(struct check *c, const struct sd_node *reader,
     struct sd_problems nearest = {0};
     bool found = false;
     for (size_t i = 0; i < (is_union ? reader->branch_count : 1) && !found && !spent(c); i++) {
+        const struct sd_node *branch = is_union ? reader->branches[i] : reader;
         struct sd_problems inner = {0};
-        compare(c, is_union ? reader->branches[i] : reader, writer, path, &inner);
+        if (!kinds_fit(branch->kind, writer->kind)) {
+            c->steps++;
+            continue;
+        }
+        compare(c, branch, writer, path, &inner);
         found = inner.count == 0;
         if (nearest.count == 0 && of_logical_types(&inner)) {
             nearest = inner;
@@ -343,25 +368,6 @@ static void check_unions(struct check *c, const struct sd_node *reader,
     for (size_t i = 0; i < writer->branch_count && !spent(c); i++) {
         struct path here = {.up = path, .index = i};
         check_branch(c, reader, writer->branches[i], &here, out);
-    }
-}
-
-/* "the writer's schema may be promoted to the reader's" */
-static bool promotes(enum sd_avro writer, enum sd_avro reader)
-{
-    switch (reader) {
-    case SD_AVRO_LONG:
-        return writer == SD_AVRO_INT;
-    case SD_AVRO_FLOAT:
-        return writer == SD_AVRO_INT || writer == SD_AVRO_LONG;
-    case SD_AVRO_DOUBLE:
-        return writer == SD_AVRO_INT || writer == SD_AVRO_LONG || writer == SD_AVRO_FLOAT;
-    case SD_AVRO_BYTES:
-        return writer == SD_AVRO_STRING;
-    case SD_AVRO_STRING:
-        return writer == SD_AVRO_BYTES;
-    default:
-        return false;
     }
 }
 
@@ -442,33 +448,74 @@ static void compare_new(struct check *c, const struct sd_node *reader, const str
     }
 }
 
-static void compare_pair(struct check *c, const struct pair_key *key, const struct path *path,
+static size_t key_slot(const struct check *c, uint64_t key)
+{
+    return (size_t)((key * 0x9e3779b97f4a7c15u) >> 32) & (c->table_cap - 1);
+}
+
+/* The pair of that key, or NULL. */
+static struct pair *pair_find(const struct check *c, uint64_t key)
+{
+    if (c->table_cap == 0)
+        return NULL;
+    for (size_t at = key_slot(c, key); c->table[at]; at = (at + 1) & (c->table_cap - 1))
+        if (c->pairs[c->table[at] - 1].key == key)
+            return &c->pairs[c->table[at] - 1];
+    return NULL;
+}
+
+static void table_put(struct check *c, size_t index)
+{
+    size_t at = key_slot(c, c->pairs[index].key);
+    while (c->table[at])
+        at = (at + 1) & (c->table_cap - 1);
+    c->table[at] = (uint32_t)index + 1;
+}
+
+/* Pairs move when more are added: they are known by their index. */
+static size_t pair_add(struct check *c, uint64_t key)
+{
+    if (c->pair_count == c->pair_cap) {
+        c->pair_cap = c->pair_cap ? c->pair_cap * 2 : 64;
+        c->pairs = bs_realloc(c->pairs, c->pair_cap * sizeof *c->pairs);
+        bs_free(c->table);
+        c->table_cap = c->pair_cap * 2;
+        c->table = bs_zalloc(c->table_cap * sizeof *c->table);
+        for (size_t i = 0; i < c->pair_count; i++)
+            table_put(c, i);
+    }
+    c->pairs[c->pair_count] = (struct pair){.key = key};
+    table_put(c, c->pair_count);
+    return c->pair_count++;
+}
+
+static void compare_pair(struct check *c, const struct sd_node *reader,
+                         const struct sd_node *writer, uint64_t key, const struct path *path,
                          struct sd_problems *out)
 {
-    struct pair *pair = bs_new(struct pair);
-    pair->key = *key;
-    HASH_ADD(hh, c->pairs, key, sizeof pair->key, pair);
-    c->pair_count++;
+    size_t index = pair_add(c, key);
+    struct sd_problems found = {0};
     c->depth++;
     if (c->depth <= DEPTH_MAX)
-        compare_new(c, key->reader, key->writer, path, &pair->problems);
+        compare_new(c, reader, writer, path, &found);
     if (c->depth > DEPTH_MAX || spent(c))
-        add_undecided(c, path, &pair->problems);
+        add_undecided(c, path, &found);
     c->depth--;
-    pair->done = true;
-    copy_problems(c, &pair->problems, out);
-    if (pair->problems.count > 1 && c->kept + pair->problems.count > KEPT_MAX) {
-        pair->problems.count = pair->problems.cap = 1;
-        pair->problems.items = bs_realloc(pair->problems.items, sizeof *pair->problems.items);
+    copy_problems(c, &found, out);
+    if (found.count > 1 && c->kept + found.count > KEPT_MAX) {
+        found.count = found.cap = 1;
+        found.items = bs_realloc(found.items, sizeof *found.items);
     }
-    c->kept += pair->problems.count;
+    c->kept += found.count;
+    c->pairs[index].problems = found;
+    c->pairs[index].done = true;
 }
 
 static void compare(struct check *c, const struct sd_node *reader, const struct sd_node *writer,
                     const struct path *path, struct sd_problems *out)
 {
-    struct pair_key key = {.reader = reader, .writer = writer};
-    struct pair *pair;
+    uint64_t key = (uint64_t)reader->index << 32 | writer->index;
+    const struct pair *pair;
     c->steps++;
     if (spent(c)) {
         add_undecided(c, path, out);
@@ -478,9 +525,9 @@ static void compare(struct check *c, const struct sd_node *reader, const struct 
         compare_new(c, reader, writer, path, out);
         return;
     }
-    HASH_FIND(hh, c->pairs, &key, sizeof key, pair);
+    pair = pair_find(c, key);
     if (pair == NULL)
-        compare_pair(c, &key, path, out);
+        compare_pair(c, reader, writer, key, path, out);
     else if (pair->done)
         copy_problems(c, &pair->problems, out);
 }
@@ -490,13 +537,11 @@ void sd_compat(const struct sd_schema *reader, const struct sd_schema *writer,
 {
     struct check c = {.arena = arena, .rules = rules};
     struct sd_problems found = {0};
-    struct pair *pair, *next;
     compare(&c, sd_schema_root(reader), sd_schema_root(writer), &root, &found);
-    HASH_ITER (hh, c.pairs, pair, next) {
-        HASH_DEL(c.pairs, pair);
-        bs_free(pair->problems.items);
-        bs_free(pair);
-    }
+    for (size_t i = 0; i < c.pair_count; i++)
+        bs_free(c.pairs[i].problems.items);
+    bs_free(c.pairs);
+    bs_free(c.table);
     *ret = (struct sd_problems){
         .items = bs_arena_dup(arena, found.items, found.count * sizeof *found.items),
         .count = found.count,
