@@ -55,12 +55,12 @@ int rt_vm_protect(struct rt_vm *vm, lua_CFunction body, void *arg, struct bs_err
     int status = lua_pcall(L, 3, 0, 0);
     if (status == LUA_OK && !rt_watch_killed(&vm->watch))
         return 0;
-    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+    bool has_text = status != LUA_OK && lua_type(L, -1) == LUA_TSTRING;
+    const char *text = has_text ? lua_tostring(L, -1) : NULL;
     int rc;
     /* The watchdog's stop goes first: a script that it stops under pcall comes out with whatever
      * error it was in, the refusal of memory too. */
-    if (rt_watch_killed(&vm->watch) &&
-        (status == LUA_OK || !text || !strstr(text, "processor time")))
+    if (rt_watch_killed(&vm->watch) && (!text || !strstr(text, "processor time")))
         rc = bs_error_set(err, BS_ESCRIPT,
                           "it took more than %lld ms of processor time for one record",
                           (long long)vm->cpu_max_ms);
