@@ -47,7 +47,21 @@ static const struct bs_option rows[] = {
      .def = "10000",
      .min = 0,
      .max = 600000,
-     .doc = "Longest wait of a write for the writes before it; then 50004."},
+     .doc = "Longest wait of a write for a leader and for the writes before it; then 50004."},
+    {.name = "leader.eligibility",
+     .type = BS_OPT_BOOL,
+     .def = "true",
+     .doc = "May this process become the leader, which writes? The others forward writes to it."},
+    {.name = "schema.registry.group.id",
+     .type = BS_OPT_STRING,
+     .def = "schema-registry",
+     .doc =
+         "Consumer group by which the registries on one topic find out that the leader is gone."},
+    {.name = "host.name",
+     .type = BS_OPT_STRING,
+     .doc =
+         "Host under which other registries reach this one; default is the host of listeners, or "
+         "the machine's name where that is every address."},
     {.name = "kafkastore.properties",
      .type = BS_OPT_STRING,
      .doc = "Further properties of the Kafka client, name=value,…: security.protocol and so on."},
@@ -165,6 +179,9 @@ int sr_settings_read(const struct bs_config *config, struct sr_settings *ret, st
     ret->timeout_ms = bs_config_int(config, "kafkastore.timeout.ms");
     ret->init_ms = bs_config_int(config, "kafkastore.init.timeout.ms");
     ret->wait_ms = bs_config_int(config, "leader.wait.ms");
+    ret->eligible = bs_config_bool(config, "leader.eligibility");
+    ret->group = bs_config_text(config, "schema.registry.group.id");
+    ret->host = bs_config_text(config, "host.name");
     ret->body_max = bs_config_int(config, "max.request.bytes");
     ret->reject_empty = bs_config_bool(config, "schema.reject.empty.subject");
     return read_authentication(config, ret, err);

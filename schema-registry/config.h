@@ -13,6 +13,8 @@ struct sr_settings {
     enum sr_level level;
     int replication, threads;
     int64_t timeout_ms, init_ms, wait_ms;
+    const char *group, *host; /* host NULL: from the listener, or the machine's name */
+    bool eligible;
     int64_t body_max;
     const char *users, *realm, *open_paths; /* users NULL: nobody has to sign in */
     int connections;

@@ -7,6 +7,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "lib/base/option.h"
 #include "schema-registry/journal_topic.h"
 
 #include <librdkafka/rdkafka.h>
@@ -25,7 +26,17 @@ static const struct bs_event broker_error = {
     "registry.broker-error", BS_LOG_WARN,
     "The connection to the broker reports an error; librdkafka goes on trying."};
 
-enum { POLL_MS = 100, STEP_MS = 50 };
+enum { POLL_MS = 100, STEP_MS = 50, ASK_MS = 2000 };
+
+static const char EPOCH[] = "weir-epoch", REST[] = "weir-rest";
+
+void (*sr_journal_hook)(const char *step);
+
+static void at_step(const char *step)
+{
+    if (sr_journal_hook)
+        sr_journal_hook(step);
+}
 
 struct sr_journal {
     struct sr_journal_options options;
@@ -36,16 +47,22 @@ struct sr_journal {
     _Atomic bool reader_stop, stop;
     int64_t deadline_ms;
     char step[256];
-    bool failed, at_end, caught_up;
+    bool failed, at_end;
     int64_t end; /* of the topic when reading began */
 };
 
+/* Of one append, in the frame of its thread; one of its messages points to its sent. */
 struct delivery {
     struct sr_journal *journal;
     pthread_cond_t done; /* pending is 0 */
     size_t pending;
-    int64_t last_offset;
     rd_kafka_resp_err_t error;
+    bool unknown;
+};
+
+struct sent {
+    struct delivery *delivery;
+    struct sr_message *message;
 };
 
 static int64_t now_ms(void)
@@ -57,14 +74,17 @@ static int64_t now_ms(void)
 
 static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
-    struct delivery *delivery = message->_private;
+    struct sent *sent = message->_private;
+    struct delivery *delivery = sent->delivery;
     (void)rk;
     (void)opaque;
     pthread_mutex_lock(&delivery->journal->lock);
     if (message->err && !delivery->error)
         delivery->error = message->err;
-    if (!message->err && message->offset > delivery->last_offset)
-        delivery->last_offset = message->offset;
+    if (message->err && rd_kafka_message_status(message) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED)
+        delivery->unknown = true;
+    if (!message->err)
+        sent->message->offset = message->offset;
     if (--delivery->pending == 0)
         pthread_cond_signal(&delivery->done);
     pthread_mutex_unlock(&delivery->journal->lock);
@@ -108,19 +128,19 @@ static int set_properties(rd_kafka_conf_t *conf, const char *properties, struct 
     return rc;
 }
 
-static int common_conf(const struct sr_journal_options *options, rd_kafka_conf_t *conf,
-                       struct bs_error *err)
+int sr_journal_conf(rd_kafka_conf_t *conf, const char *bootstrap, const char *properties,
+                    struct bs_error *err)
 {
     int rc;
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_log_cb(conf, NULL);
-    if ((rc = set(conf, "bootstrap.servers", options->bootstrap, err)) < 0 ||
+    if ((rc = set(conf, "bootstrap.servers", bootstrap, err)) < 0 ||
         (rc = set(conf, "client.id", "weir-registry", err)) < 0 ||
         (rc = set(conf, "allow.auto.create.topics", "false", err)) < 0 ||
         (rc = set(conf, "reconnect.backoff.ms", "50", err)) < 0 ||
         (rc = set(conf, "reconnect.backoff.max.ms", "1000", err)) < 0)
         return rc;
-    return set_properties(conf, options->properties, err);
+    return set_properties(conf, properties, err);
 }
 
 static int open_client(struct sr_journal *j, rd_kafka_type_t type, rd_kafka_t **ret,
@@ -129,7 +149,7 @@ static int open_client(struct sr_journal *j, rd_kafka_type_t type, rd_kafka_t **
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     char text[256], timeout[32], socket[32];
     int64_t socket_ms = j->options.timeout_ms;
-    int rc = common_conf(&j->options, conf, err);
+    int rc = sr_journal_conf(conf, j->options.bootstrap, j->options.properties, err);
     snprintf(timeout, sizeof timeout, "%lld", (long long)j->options.timeout_ms);
     socket_ms = socket_ms < 2000 ? 2000 : socket_ms > 60000 ? 60000 : socket_ms;
     snprintf(socket, sizeof socket, "%lld", (long long)socket_ms);
@@ -211,36 +231,16 @@ static int assign(struct sr_journal *j)
     const struct rd_kafka_metadata *metadata = NULL;
     rd_kafka_topic_t *topic = rd_kafka_topic_new(j->consumer, j->options.topic, NULL);
     rd_kafka_resp_err_t code;
-    if (rd_kafka_metadata(j->consumer, 0, topic, &metadata, 2000) == RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (rd_kafka_metadata(j->consumer, 0, topic, &metadata, ASK_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
         rd_kafka_metadata_destroy(metadata);
     /* Where the end is: the broker tells it by itself only when nothing has come for a while. */
-    if (rd_kafka_query_watermark_offsets(j->consumer, j->options.topic, 0, &first, &j->end, 2000))
+    if (rd_kafka_query_watermark_offsets(j->consumer, j->options.topic, 0, &first, &j->end, ASK_MS))
         j->end = INT64_MAX;
     rd_kafka_topic_partition_list_add(list, j->options.topic, 0)->offset = 0;
     code = rd_kafka_assign(j->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_topic_destroy(topic);
     return code ? BS_EIO : 0;
-}
-
-/* Readiness means that writes are taken. The end of the partition is told again with the record
- * that this writes, so a failure is tried again when the topic moves, and by the loop. */
-static void try_first_write(struct sr_journal *j)
-{
-    struct bs_buf key = BS_BUF_INIT, value = BS_BUF_INIT;
-    struct bs_error err = {0};
-    struct sr_message message;
-    int64_t offset;
-    j->options.first_record(j->options.ctx, &key, &value);
-    message = (struct sr_message){.key = bs_buf_bytes(&key), .value = bs_buf_bytes(&value)};
-    if (sr_journal_append(j, &message, 1, &offset, &err) == 0) {
-        j->caught_up = true;
-        j->options.on_step(j->options.ctx, NULL);
-    } else {
-        say_step(j, err.text);
-    }
-    bs_buf_deinit(&key);
-    bs_buf_deinit(&value);
 }
 
 static void reach_end(struct sr_journal *j, int64_t next_offset)
@@ -252,20 +252,52 @@ static void reach_end(struct sr_journal *j, int64_t next_offset)
     j->options.on_end(j->options.ctx, next_offset);
 }
 
+static struct bs_bytes header(const rd_kafka_headers_t *headers, const char *name)
+{
+    const void *value = NULL;
+    size_t len = 0;
+    if (headers == NULL || rd_kafka_header_get_last(headers, name, &value, &len))
+        return bs_bytes(NULL, 0);
+    return bs_bytes(value, len);
+}
+
+static int64_t epoch_of(struct bs_bytes text)
+{
+    char copy[32];
+    int64_t epoch;
+    if (text.ptr == NULL || text.len >= sizeof copy)
+        return -1;
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    return bs_parse_int(copy, 0, INT64_MAX, &epoch) < 0 ? -1 : epoch;
+}
+
+static void take_record(struct sr_journal *j, const rd_kafka_message_t *message)
+{
+    rd_kafka_headers_t *headers = NULL;
+    struct sr_read read = {
+        .offset = message->offset,
+        .timestamp_ms = rd_kafka_message_timestamp(message, NULL),
+        .key = bs_bytes(message->key, message->key_len),
+        .value = bs_bytes(message->payload, message->len),
+    };
+    if (rd_kafka_message_headers(message, &headers))
+        headers = NULL;
+    read.epoch = epoch_of(header(headers, EPOCH));
+    read.rest = header(headers, REST);
+    j->options.on_record(j->options.ctx, &read);
+    if (!j->at_end && message->offset + 1 >= j->end)
+        reach_end(j, message->offset + 1);
+}
+
 static void take_message(struct sr_journal *j, const rd_kafka_message_t *message)
 {
-    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
         reach_end(j, message->offset);
-    } else if (message->err) {
+    else if (message->err)
         bs_log(&broker_error, "reading %s: %s", j->options.topic, rd_kafka_message_errstr(message));
-    } else {
-        int64_t timestamp_ms = rd_kafka_message_timestamp(message, NULL);
-        j->options.on_record(j->options.ctx, message->offset, timestamp_ms,
-                             bs_bytes(message->key, message->key_len),
-                             bs_bytes(message->payload, message->len));
-        if (!j->at_end && message->offset + 1 >= j->end)
-            reach_end(j, message->offset + 1);
-    }
+    else
+        take_record(j, message);
 }
 
 /* A second after the last record the allocator returns what requests and records took for a moment:
@@ -299,11 +331,8 @@ static void *read_topic(void *arg)
             rd_kafka_message_destroy(message);
         }
         give_back(&quiet, message != NULL);
-        if (j->at_end && !j->caught_up)
-            try_first_write(j);
-        if (!j->caught_up && now_ms() > j->deadline_ms) {
-            bs_error_set(&err, BS_ETIMEOUT,
-                         "start: topic %s was not read to its end and written to in %lld ms",
+        if (!j->at_end && now_ms() > j->deadline_ms) {
+            bs_error_set(&err, BS_ETIMEOUT, "start: topic %s was not read to its end in %lld ms",
                          j->options.topic, (long long)j->options.init_ms);
             say_failed(j, &err);
         }
@@ -336,6 +365,7 @@ int sr_journal_open(const struct sr_journal_options *options, struct sr_journal 
         (rc = open_client(j, RD_KAFKA_CONSUMER, &j->consumer, err)) < 0)
         goto failed;
     rd_kafka_poll_set_consumer(j->consumer);
+    *ret = j; /* the callbacks may use it */
     if ((rc = pthread_create(&j->delivery_thread, NULL, serve_deliveries, j)) != 0) {
         rc = bs_error_sys(err, rc, "cannot start the registry's writing thread");
         goto failed;
@@ -346,10 +376,10 @@ int sr_journal_open(const struct sr_journal_options *options, struct sr_journal 
         goto failed;
     }
     j->started = true;
-    *ret = j;
     return 0;
 failed:
     sr_journal_close(j);
+    *ret = NULL;
     return rc;
 }
 
@@ -358,7 +388,7 @@ void sr_journal_close(struct sr_journal *j)
     if (j == NULL)
         return;
     atomic_store_explicit(&j->reader_stop, true, memory_order_release);
-    if (j->started) /* it may be in an append, which needs the other one */
+    if (j->started)
         pthread_join(j->thread, NULL);
     atomic_store_explicit(&j->stop, true, memory_order_release);
     if (j->delivering)
@@ -399,32 +429,77 @@ static int error_code(rd_kafka_resp_err_t code)
     }
 }
 
-int sr_journal_append(struct sr_journal *j, const struct sr_message *messages, size_t count,
-                      int64_t *ret_last_offset, struct bs_error *err)
+static rd_kafka_resp_err_t produce(struct sr_journal *j, struct sent *sent)
 {
-    struct delivery delivery = {.journal = j, .last_offset = -1};
+    const struct sr_message *m = sent->message;
+    rd_kafka_headers_t *headers = NULL;
+    rd_kafka_resp_err_t code;
+    char epoch[32];
+    snprintf(epoch, sizeof epoch, "%lld", (long long)m->epoch);
+    if (m->epoch >= 0) {
+        headers = rd_kafka_headers_new(2);
+        rd_kafka_header_add(headers, EPOCH, -1, epoch, -1);
+        if (m->rest.ptr)
+            rd_kafka_header_add(headers, REST, -1, m->rest.ptr, (ssize_t)m->rest.len);
+    }
+    code = rd_kafka_producev(j->producer, RD_KAFKA_V_TOPIC(j->options.topic),
+                             RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                             RD_KAFKA_V_KEY((void *)m->key.ptr, m->key.len),
+                             RD_KAFKA_V_VALUE((void *)m->value.ptr, m->value.len),
+                             RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(sent), RD_KAFKA_V_END);
+    if (code && headers)
+        rd_kafka_headers_destroy(headers);
+    return code;
+}
+
+int sr_journal_append(struct sr_journal *j, struct sr_message *messages, size_t count,
+                      bool *ret_unknown, struct bs_error *err)
+{
+    struct delivery delivery = {.journal = j};
+    struct sent *sent = bs_array(count, sizeof *sent);
+    size_t produced = 0;
+    at_step("append");
     pthread_cond_init(&delivery.done, NULL);
     pthread_mutex_lock(&j->lock); /* none is delivered before all are counted */
-    for (size_t i = 0; i < count && !delivery.error; i++) {
-        const struct sr_message *m = &messages[i];
-        rd_kafka_resp_err_t code =
-            rd_kafka_producev(j->producer, RD_KAFKA_V_TOPIC(j->options.topic),
-                              RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                              RD_KAFKA_V_KEY((void *)m->key.ptr, m->key.len),
-                              RD_KAFKA_V_VALUE((void *)m->value.ptr, m->value.len),
-                              RD_KAFKA_V_OPAQUE(&delivery), RD_KAFKA_V_END);
-        if (code)
-            delivery.error = code;
-        else
+    for (; produced < count && !delivery.error; produced++) {
+        messages[produced].offset = -1;
+        sent[produced] = (struct sent){.delivery = &delivery, .message = &messages[produced]};
+        if (produced)
+            at_step("between");
+        delivery.error = produce(j, &sent[produced]);
+        if (!delivery.error)
             delivery.pending++;
+        else
+            delivery.unknown = produced > 0; /* of a write that is half there */
     }
+    at_step("sent");
     while (delivery.pending) /* ends: every message is delivered or times out */
         pthread_cond_wait(&delivery.done, &j->lock);
     pthread_mutex_unlock(&j->lock);
     pthread_cond_destroy(&delivery.done);
-    *ret_last_offset = delivery.last_offset;
+    bs_free(sent);
+    at_step("acknowledged");
+    *ret_unknown = delivery.unknown || (delivery.error && count > 1);
     if (delivery.error)
         return bs_error_set(err, error_code(delivery.error), "writing to topic %s: %s",
                             j->options.topic, rd_kafka_err2str(delivery.error));
     return 0;
+}
+
+int64_t sr_journal_end(struct sr_journal *j)
+{
+    int64_t first = 0, end = 0;
+    if (rd_kafka_get_watermark_offsets(j->consumer, j->options.topic, 0, &first, &end))
+        return 0;
+    return end;
+}
+
+int sr_journal_ask_end(struct sr_journal *j, int timeout_ms, int64_t *ret_offset)
+{
+    int64_t first;
+    /* by the producer: on the consumer's connection the question waits behind a fetch */
+    return rd_kafka_query_watermark_offsets(j->producer, j->options.topic, 0, &first, ret_offset,
+                                            timeout_ms)
+               ? BS_ETIMEOUT
+               : 0;
 }

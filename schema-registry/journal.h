@@ -1,5 +1,5 @@
-/* Journal: the compacted topic `_schemas`: append with acks=all, replay. The only file pair of this
- * room that knows librdkafka.
+/* Journal: the compacted topic `_schemas`: append with acks=all, replay. With group.c the only
+ * files of this room that know librdkafka.
  *
  * A thread of its own connects, creates or verifies the topic, and then reads it for ever; the
  * callbacks come from that thread. */
@@ -11,6 +11,14 @@
 
 struct sr_journal;
 
+/* One record as it was read; value.ptr NULL: a tombstone. */
+struct sr_read {
+    int64_t offset, timestamp_ms;
+    int64_t epoch;        /* of the header weir-epoch, or -1 */
+    struct bs_bytes rest; /* of the header weir-rest; ptr NULL: none */
+    struct bs_bytes key, value;
+};
+
 struct sr_journal_options {
     const char *bootstrap, *topic;
     int replication;        /* of a topic that is created; at most the number of brokers */
@@ -18,32 +26,40 @@ struct sr_journal_options {
     int64_t init_ms;        /* until the first complete replay */
     const char *properties; /* further librdkafka properties, "a=b,c=d"; or NULL */
     void *ctx;
-    /* One record, in order; value.ptr NULL: a tombstone. */
-    void (*on_record)(void *ctx, int64_t offset, int64_t timestamp_ms, struct bs_bytes key,
-                      struct bs_bytes value);
+    void (*on_record)(void *ctx, const struct sr_read *read); /* in order */
     /* Everything before `next_offset` has been read, also where compaction left no record; the
      * first time, everything there was at start. */
     void (*on_end)(void *ctx, int64_t next_offset);
-    /* What start-up is waiting for; NULL: the first record is written. */
-    void (*on_step)(void *ctx, const char *step);
+    void (*on_step)(void *ctx, const char *step);             /* what start-up is waiting for */
     void (*on_failed)(void *ctx, const struct bs_error *err); /* init_ms are over, or fatal */
-    /* The record that is written after the first replay: only a topic that takes writes is ready.
-     */
-    void (*first_record)(void *ctx, struct bs_buf *key, struct bs_buf *value);
 };
 
 struct sr_message {
     struct bs_bytes key, value; /* value.ptr NULL: a tombstone */
+    int64_t epoch;              /* -1: no header */
+    struct bs_bytes rest;       /* ptr NULL: no header */
+    int64_t offset;             /* out: where it is; -1 unless acknowledged */
 };
 
 int sr_journal_open(const struct sr_journal_options *options, struct sr_journal **ret,
                     struct bs_error *err);
-/* Appends in order and waits for all acknowledgements. Any thread. After an error some may
- * have been written, or may still be: their outcome shows when they are read. */
-int sr_journal_append(struct sr_journal *journal, const struct sr_message *messages, size_t count,
-                      int64_t *ret_last_offset, struct bs_error *err);
+/* Appends in order and waits for all acknowledgements. Any thread. After an error *ret_unknown says
+ * whether some may have been written, or may still be: reading tells. */
+int sr_journal_append(struct sr_journal *journal, struct sr_message *messages, size_t count,
+                      bool *ret_unknown, struct bs_error *err);
+/* The offset behind the last record: as last heard, or asked for now. */
+int64_t sr_journal_end(struct sr_journal *journal);
+int sr_journal_ask_end(struct sr_journal *journal, int timeout_ms, int64_t *ret_offset);
 /* The id of the cluster that has the topic, without waiting for it; "" when it is not known. */
 void sr_journal_cluster(struct sr_journal *journal, char *ret, size_t cap);
 void sr_journal_close(struct sr_journal *journal); /* accepts NULL */
+
+/* Properties that every client of the registry has, with the user's over them. */
+struct rd_kafka_conf_s;
+int sr_journal_conf(struct rd_kafka_conf_s *conf, const char *bootstrap, const char *properties,
+                    struct bs_error *err);
+
+/* For tests: called with the name of each step of an append. */
+extern void (*sr_journal_hook)(const char *step);
 
 #endif

@@ -139,6 +139,8 @@ static int read_key(const struct sd_value *json, struct bs_arena *arena, struct 
         if (bs_bytes_is(keytype->bytes, keytypes[kind]))
             ret->kind = (enum sr_record_kind)kind;
     ret->subject = subject_of(json, ret->kind, arena);
+    if (ret->kind == SR_RECORD_NOOP && int_member(json, "magic", 1, &magic))
+        ret->epoch = magic;
     if (ret->kind == SR_RECORD_SCHEMA && int_member(json, "magic", 0, &magic) && magic > 1)
         return bs_error_set(err, BS_EINVAL, "key: magic %d of a SCHEMA record is unknown", magic);
     if (ret->kind == SR_RECORD_SCHEMA &&
@@ -213,7 +215,8 @@ void sr_record_put_key(const struct sr_record *record, struct bs_buf *out)
     if (record->kind == SR_RECORD_SCHEMA)
         bs_buf_printf(out, ",\"version\":%d,\"magic\":1}", record->version);
     else
-        bs_buf_puts(out, ",\"magic\":0}");
+        bs_buf_printf(out, ",\"magic\":%lld}",
+                      record->kind == SR_RECORD_NOOP ? (long long)record->epoch : 0LL);
 }
 
 /* Where Confluent's registry has its `md5`. */

@@ -37,6 +37,8 @@ struct sr_record {
     struct sd_value value;
     const char *context; /* CONTEXT */
     int64_t timestamp_ms;
+    int64_t epoch; /* NOOP: of a claim, and in its key; 0: the highest ids alone */
+    bool decided;  /* a leader wrote it: an earlier leader's record gives way */
     /* The key in other bytes than sr_record_put_key's own: set by reading, and written if set. */
     struct bs_bytes spelling;
 };

@@ -5,10 +5,12 @@
 #include "lib/base/mem.h"
 #include "schema-registry/access.h"
 #include "schema-registry/media.h"
+#include "schema-registry/forward.h"
 #include "schema-registry/route.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { WRITERS = 16 }; /* requests that write at the same time */
 
@@ -24,6 +26,8 @@ static const struct bs_metric_desc requests_desc = {"weir_registry_requests_tota
                                                     "Requests of the REST interface."};
 static const struct bs_metric_desc refused_desc = {"weir_registry_requests_refused_total",
                                                    BS_COUNTER, "Requests answered with an error."};
+static const struct bs_metric_desc forwarded_desc = {"weir_registry_forwarded_total", BS_COUNTER,
+                                                     "Writes that were handed to the leader."};
 static const struct bs_metric_desc incompatible_desc = {
     "weir_registry_incompatible_total", BS_COUNTER, "Registrations refused as incompatible."};
 
@@ -48,6 +52,8 @@ static void close_service(void *self)
         return;
     ht_server_close(service->http);
     sr_gate_close(service->gate);
+    ht_client_free(service->client);
+    bs_metric_deinit(&service->forwarded);
     bs_metric_deinit(&service->requests);
     bs_metric_deinit(&service->refused);
     bs_metric_deinit(&service->incompatible);
@@ -102,6 +108,20 @@ static int open_auth(struct sr_service *service, const struct sr_settings *setti
     return sr_auth_open(settings->users, &service->auth, err);
 }
 
+/* Where other registries find this one. */
+static void own_url(const struct sr_settings *settings, const char *host, int port, char *ret,
+                    size_t cap)
+{
+    char name[256] = "";
+    if (settings->host)
+        snprintf(name, sizeof name, "%s", settings->host);
+    else if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0 || *host == '\0')
+        gethostname(name, sizeof name - 1);
+    else
+        snprintf(name, sizeof name, "%s", host);
+    snprintf(ret, cap, strchr(name, ':') ? "http://[%s]:%d" : "http://%s:%d", name, port);
+}
+
 static int open_http(struct sr_service *service, const struct sr_settings *settings,
                      struct bs_error *err)
 {
@@ -117,7 +137,7 @@ static int open_http(struct sr_service *service, const struct sr_settings *setti
                                  .error_body = error_body,
                                  .content_type = SR_TYPE_V1,
                                  .echo = "X-Request-ID"};
-    char host[256], listen[300];
+    char host[256], listen[300], url[SR_URL_MAX];
     int port, rc;
     options.routes = service->routes;
     if ((rc = ht_split_host_port(settings->listen, host, sizeof host, &port, err)) < 0 ||
@@ -125,7 +145,8 @@ static int open_http(struct sr_service *service, const struct sr_settings *setti
         return bs_error_wrap(err, "registry");
     snprintf(listen, sizeof listen, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host,
              ht_server_port(service->http));
-    sr_gate_set_listen(service->gate, listen);
+    own_url(settings, host, ht_server_port(service->http), url, sizeof url);
+    sr_gate_set_listen(service->gate, listen, url);
     if (service->auth == NULL && !is_loopback(host))
         bs_log(&open_to_all, "%s, authentication.method=NONE", listen);
     bs_log(&listening, "http://%s", listen);
@@ -143,6 +164,8 @@ static int open_service(const struct bs_config *config, const char *const *files
         return rc;
     service = bs_new(struct sr_service);
     bs_metric_init(&service->requests, &requests_desc, NULL);
+    bs_metric_init(&service->forwarded, &forwarded_desc, NULL);
+    service->client = ht_client_new(WRITERS, SR_ANSWER_MAX);
     bs_metric_init(&service->refused, &refused_desc, NULL);
     bs_metric_init(&service->incompatible, &incompatible_desc, NULL);
     bs_metric_init(&service->unauthorized, &unauthorized_desc, NULL);

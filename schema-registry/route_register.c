@@ -6,9 +6,9 @@
  * applied. Writers of different subjects share batches; the same new schema in several of them gets
  * one id.
  *
- * Several processes may write to one topic. Each has read to its end before it decides; when
- * another one's record for the same id or version slips in between, it comes first and ours has no
- * effect (subject.c): then its record is repaired and all is decided again. */
+ * Only the leader decides (leader.h). Should another product write to the topic at the same time
+ * and its record for the same id or version slip in between, it comes first and ours has no effect
+ * (subject.c): then its record is repaired and all is decided again. */
 #include "schema-registry/answer.h"
 #include "schema-registry/merge.h"
 #include "schema-registry/route.h"
@@ -266,9 +266,22 @@ static bool answer_known(struct sr_call *call, struct sr_input input)
     return known != NULL;
 }
 
+/* A follower knows what it knows; whatever it does not find is the leader's to judge. */
+static void register_at_leader(struct sr_call *call, const struct sr_input *input)
+{
+    if (answer_known(call, *input) && call->response->status < 300)
+        return;
+    bs_buf_reset(&call->response->body);
+    call->response->status = 0;
+    if (sr_become_subject_writer(call))
+        sr_again(call); /* leads by now */
+}
+
 void sr_register(struct sr_call *call, struct sr_input *input)
 {
-    if (!answer_known(call, *input) && sr_become_subject_writer(call))
+    if (sr_follows(call))
+        register_at_leader(call, input);
+    else if (!answer_known(call, *input) && sr_become_subject_writer(call))
         register_new(call, input);
 }
 

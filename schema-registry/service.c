@@ -4,11 +4,14 @@
 #include "lib/base/mem.h"
 #include "lib/serde/json.h"
 #include "schema-registry/access.h"
+#include "schema-registry/forward.h"
 #include "schema-registry/media.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+enum { RUNS_MAX = 8 }; /* of a write whose leaders change under it */
 
 void sr_put_text(struct bs_buf *out, const char *text)
 {
@@ -148,8 +151,16 @@ int sr_end(struct sr_call *call)
     return call->later ? HT_BLOCKS : 0;
 }
 
+bool sr_follows(struct sr_call *call)
+{
+    char url[SR_URL_MAX];
+    return !sr_gate_leads(call->service->gate, url) && url[0];
+}
+
 static bool become_writer(struct sr_call *call, const char *subject)
 {
+    const struct sr_settings *settings = sr_gate_settings(call->service->gate);
+    int64_t until_ms = sr_gate_now_ms() + settings->wait_ms;
     struct bs_error err = {0};
     int rc;
     unlock(call);
@@ -157,7 +168,11 @@ static bool become_writer(struct sr_call *call, const char *subject)
     if (call->later)
         return false;
     call->writer.subject = subject;
-    rc = sr_gate_enter(call->service->gate, &call->writer, &err);
+    do {
+        rc = sr_gate_enter(call->service->gate, &call->writer, until_ms, &err);
+        if (rc == BS_EFENCED && sr_forward(call, call->writer.leader, until_ms))
+            return false;
+    } while (rc == BS_EFENCED);
     if (rc < 0) {
         sr_fail(call, rc == BS_ESTATE ? 503 : 50004, "%s", err.text);
         return false;
@@ -222,17 +237,29 @@ static const struct sr_record *with_spellings(struct sr_call *call, const struct
     return all;
 }
 
+void sr_again(struct sr_call *call)
+{
+    if (call->request->runs < RUNS_MAX)
+        call->later = true;
+    else
+        sr_fail(call, 50004, "Leader not known. It has changed %d times.", RUNS_MAX);
+}
+
 bool sr_append(struct sr_call *call, const struct sr_record *records, size_t count)
 {
     struct bs_error err = {0};
     int rc;
     records = with_spellings(call, records, &count);
     unlock(call);
-    rc = sr_gate_append(call->service->gate, records, count, &err);
+    rc = sr_gate_append(call->service->gate, &call->writer, records, count, &err);
     call->store = sr_gate_read(call->service->gate);
     call->locked = true;
     if (rc == 0)
         return true;
+    if (rc == BS_EFENCED) {
+        sr_again(call);
+        return false;
+    }
     if (rc == BS_ELIMIT)
         sr_fail(call, 42209, "Schema is too large: %s", err.text);
     else

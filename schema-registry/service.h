@@ -3,6 +3,7 @@
 #ifndef WEIR_SR_SERVICE_H
 #define WEIR_SR_SERVICE_H
 
+#include "lib/http/client.h"
 #include "lib/http/http.h"
 #include "schema-registry/auth.h"
 #include "schema-registry/gate.h"
@@ -10,10 +11,11 @@
 struct sr_service {
     struct sr_gate *gate;
     struct ht_server *http;
-    struct ht_route *routes; /* with the body limit of the options */
-    struct sr_auth *auth;    /* NULL: nobody has to sign in */
-    char challenge[160];     /* of 401 */
-    struct bs_metric requests, refused, incompatible, unauthorized, forbidden;
+    struct ht_route *routes;  /* with the body limit of the options */
+    struct ht_client *client; /* to the leader */
+    struct sr_auth *auth;     /* NULL: nobody has to sign in */
+    char challenge[160];      /* of 401 */
+    struct bs_metric requests, refused, forwarded, incompatible, unauthorized, forbidden;
 };
 
 /* One request, from sr_begin to sr_end. */
@@ -23,7 +25,8 @@ struct sr_call {
     struct ht_response *response;
     const struct sr_store *store; /* NULL after sr_unlock */
     const char *subject;          /* the first path parameter where the pattern has {subject} */
-    bool locked, writing, later;
+    bool locked, writing;
+    bool later; /* called again: where it may wait, or to decide again */
     struct sr_writer writer;
     struct sr_identity identity; /* nobody: everything is allowed */
 };
@@ -45,10 +48,16 @@ bool sr_begin_scope(struct sr_call *call, void *service, struct ht_request *requ
 int sr_end(struct sr_call *call); /* what the handler returns */
 
 /* Becomes the one writer (of the subject, or of all); the store is locked again then. false: the
- * response is set, or the handler is called again where it may wait. */
+ * response is set (by the leader, where another process is that), or the handler is called again
+ * where it may wait. */
 bool sr_become_writer(struct sr_call *call);
 bool sr_become_subject_writer(struct sr_call *call);
-/* Unlocks the store, appends, and locks it again: what was read before is stale. */
+/* Does another process lead, as far as is known? */
+bool sr_follows(struct sr_call *call);
+/* The handler is called once more from its beginning: it has to decide again. */
+void sr_again(struct sr_call *call);
+/* Unlocks the store, appends, and locks it again: what was read before is stale. false: the
+ * response is set, or the handler is called again because another process has become the leader. */
 bool sr_append(struct sr_call *call, const struct sr_record *records, size_t count);
 
 /* The record that a new context begins with: 1, or 0 where the subject's has one or needs none; -1:

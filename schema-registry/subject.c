@@ -381,6 +381,31 @@ static struct sr_extra *extra_new(const struct sd_value *members)
     return extra;
 }
 
+/* A leader's record says what the id stands for. Who uses it otherwise is a loser that compaction
+ * has left without the claim that made it one; a record of another product is never that. */
+static struct sr_entry *take_from_loser(struct sr_store *store, struct sr_space *space,
+                                        const struct sr_record *record)
+{
+    bool decided = true;
+    for (int round = 0; round < 2 && decided; round++)
+        for (size_t i = store->count; i-- > 0;) {
+            struct sr_subject *subject = store->subjects[i];
+            if (subject->space != space)
+                continue;
+            for (size_t k = subject->count; k-- > 0;) {
+                if (subject->versions[k].entry->id != record->id)
+                    continue;
+                if (round == 0)
+                    decided = decided && subject->versions[k].decided;
+                else
+                    version_remove(subject, k);
+            }
+            if (round == 1)
+                subject_drop_empty(store, subject);
+        }
+    return decided ? sr_space_take(space, record->id, record->type, &record->content) : NULL;
+}
+
 static int apply_schema(struct sr_store *store, const struct sr_record *record,
                         struct bs_error *err)
 {
@@ -393,10 +418,12 @@ static int apply_schema(struct sr_store *store, const struct sr_record *record,
     if (record->id > space->max_id)
         space->max_id = record->id;
     old = sr_subject_version(sr_store_subject(store, record->subject), record->version, false);
-    if (old && old->entry->id != record->id)
+    if (old && old->entry->id != record->id && !(record->decided && old->decided))
         return bs_error_set(err, BS_ECONFLICT, "version %d of subject %s has id %d already, not %d",
                             record->version, record->subject, (int)old->entry->id, (int)record->id);
     entry = sr_space_take(space, record->id, record->type, &record->content);
+    if (entry == NULL && record->decided)
+        entry = take_from_loser(store, space, record);
     if (entry == NULL)
         return bs_error_set(err, BS_ECONFLICT,
                             "version %d of subject %s: id %d stands for another schema already",
@@ -411,6 +438,7 @@ static int apply_schema(struct sr_store *store, const struct sr_record *record,
     }
     subject->versions[at] = (struct sr_version){.number = record->version,
                                                 .deleted = record->deleted,
+                                                .decided = record->decided,
                                                 .timestamp_ms = record->timestamp_ms,
                                                 .entry = entry,
                                                 .extra = extra_new(record->extra)};

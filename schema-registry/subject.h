@@ -22,6 +22,7 @@ struct sr_extra {
 struct sr_version {
     int number;
     bool deleted; /* softly */
+    bool decided; /* a leader's record: another leader's may contradict it */
     int64_t timestamp_ms;
     struct sr_entry *entry;
     struct sr_extra *extra; /* or NULL */

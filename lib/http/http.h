@@ -13,13 +13,15 @@
 
 struct ht_request {
     const char *method;
-    const char *path;      /* raw, as sent, without the query */
+    const char *sent_path; /* raw, as sent, without the query */
+    const char *path;      /* the same, or what the rewrite hook made of it */
     const char *params[4]; /* the pattern's {…} parts, percent-decoded, in order */
     struct bs_bytes body;
     struct bs_arena *arena; /* of this request: for whatever the handler makes */
     const struct ht_route *route;
     void *mhd;         /* the connection; use ht_query, ht_header */
     bool may_block;    /* false: on a thread that serves other connections too */
+    unsigned runs;     /* how often the handler was called before, where it may block */
     const char *scope; /* whatever the rewrite hook keeps for the handler; or NULL */
 };
 
@@ -36,8 +38,8 @@ struct ht_response {
 };
 
 /* Fills the response and returns 0; or HT_BLOCKS, when may_block is false and it has to wait: it is
- * called again from its beginning with may_block true. A negative return is a bug and answers 500.
- */
+ * called again from its beginning with may_block true; also when that is true and it has to begin
+ * again, which it ends itself by `runs`. A negative return is a bug and answers 500. */
 typedef int ht_handler(void *ctx, struct ht_request *request, struct ht_response *response);
 
 struct ht_route {
@@ -78,6 +80,8 @@ const char *ht_query(const struct ht_request *request,
                      const char *name); /* NULL: absent; "" : no value */
 /* The i-th (from 0) of a parameter that repeats; NULL behind the last. */
 const char *ht_query_at(const struct ht_request *request, const char *name, unsigned i);
+/* Path and query as the client sent them, in the request's arena. */
+const char *ht_target(const struct ht_request *request);
 const char *ht_header(const struct ht_request *request, const char *name);
 /* All fields of that name as one list, "a, b" (RFC 9110, 5.3); NULL: absent. */
 const char *ht_header_list(const struct ht_request *request, const char *name);

@@ -198,7 +198,7 @@ static struct exchange *exchange_new(const struct ht_server *server,
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     ht_connection_step(server->connections, x->connection, 0, 0);
     x->request.method = bs_arena_strndup(&x->arena, method, strlen(method));
-    x->request.path = bs_arena_strndup(&x->arena, url, strlen(url));
+    x->request.sent_path = x->request.path = bs_arena_strndup(&x->arena, url, strlen(url));
     x->request.arena = &x->arena;
     x->request.mhd = connection;
     if (server->options.rewrite)
@@ -243,7 +243,8 @@ static bool run_handler(const struct ht_server *server, struct exchange *x)
     x->request.body = bs_buf_bytes(&x->body);
     x->request.route = x->route;
     rc = x->route->handler(server->options.ctx, &x->request, &x->response);
-    if (rc == HT_BLOCKS && !x->request.may_block) {
+    if (rc == HT_BLOCKS) {
+        x->request.runs += x->request.may_block;
         bs_buf_deinit(&x->response.body);
         x->response = (struct ht_response){0};
         return false;
@@ -279,7 +280,8 @@ static void *run_blocking(void *arg)
     void *message;
     while (io_mailbox_take(server->waiting, -1, &message) == 0) {
         struct exchange *x = message;
-        run_handler(server, x);
+        while (!run_handler(server, x))
+            ;
         x->answered = true;
         MHD_resume_connection(x->request.mhd);
     }
@@ -409,6 +411,32 @@ const char *ht_query(const struct ht_request *request, const char *name)
                                       &value, &len) != MHD_YES)
         return NULL;
     return value ? ht_percent_decode(request->arena, value, len) : "";
+}
+
+static enum MHD_Result put_argument(void *ctx, enum MHD_ValueKind kind, const char *name,
+                                    const char *value)
+{
+    struct bs_buf *out = ctx;
+    (void)kind;
+    bs_buf_puts(out, memchr(out->data, '?', out->len) ? "&" : "?");
+    bs_buf_puts(out, name);
+    if (value) {
+        bs_buf_puts(out, "=");
+        bs_buf_puts(out, value);
+    }
+    return MHD_YES;
+}
+
+/* Nothing is unescaped before a handler asks for it, so the parts are as they were sent. */
+const char *ht_target(const struct ht_request *request)
+{
+    struct bs_buf out = BS_BUF_INIT;
+    const char *text;
+    bs_buf_puts(&out, request->sent_path);
+    MHD_get_connection_values(request->mhd, MHD_GET_ARGUMENT_KIND, put_argument, &out);
+    text = bs_arena_strndup(request->arena, (const char *)out.data, out.len);
+    bs_buf_deinit(&out);
+    return text;
 }
 
 struct nth {

@@ -1,0 +1,14 @@
+/* Forward: a write that a follower was asked for, done by the leader over HTTP. */
+#ifndef WEIR_SR_FORWARD_H
+#define WEIR_SR_FORWARD_H
+
+#include "schema-registry/service.h"
+
+enum { SR_ANSWER_MAX = 32 << 20 }; /* bytes of a leader's answer */
+
+/* Asks the leader at that URL. true: the response is set, by it or with 50003. false: it does not
+ * lead, or cannot be reached, and nothing was done: ask the gate again who leads. The waiting ends
+ * at `until_ms`. */
+bool sr_forward(struct sr_call *call, const char *url, int64_t until_ms);
+
+#endif

@@ -1,0 +1,340 @@
+/* Gate, the leader's thread: claims when leader.h wants it, starts the group, writes what is owed
+ * to the topic, and tells how things are.
+ *
+ * A process that starts beside a leader that is gone without a word need not wait for the group to
+ * notice: when the URL of the last claim refuses connections, nobody leads. */
+#include "schema-registry/gate_state.h"
+
+#include "lib/base/log.h"
+#include "lib/http/client.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { PROBE_MS = 300, RELEASE_MS = 500, RETRY_MS = 200, WAIT_MAX_MS = 60000 };
+
+static const struct bs_event leading = {"registry.leader", BS_LOG_INFO,
+                                        "This process leads: it alone writes to the topic."};
+static const struct bs_event following = {"registry.follower", BS_LOG_INFO,
+                                          "Another process leads: writes are forwarded to it."};
+static const struct bs_event claim_failed = {
+    "registry.claim-failed", BS_LOG_WARN,
+    "This process wants to lead and cannot write to the topic; it goes on trying."};
+static const struct bs_event owed_failed = {
+    "registry.owed-failed", BS_LOG_WARN,
+    "What is in force under a key could not be written once more; it is tried again."};
+
+/* ---- records ---- */
+
+static void put_member(struct sr_record *record, const char *name, struct sd_value value)
+{
+    struct sd_field *field = &record->value.map.fields[record->value.map.count++];
+    *field = (struct sd_field){.name = bs_bytes_text(name), .value = value};
+}
+
+static struct sd_value text_value(const char *text)
+{
+    return (struct sd_value){.type = SD_STRING, .bytes = bs_bytes_text(text)};
+}
+
+void sr_gate_noop(struct sr_gate *gate, int64_t epoch, const char *url, struct bs_arena *arena,
+                  struct sr_record *ret)
+{
+    pthread_rwlock_rdlock(&gate->state);
+    *ret = sr_store_mark(gate->store, arena);
+    pthread_rwlock_unlock(&gate->state);
+    ret->epoch = epoch;
+    if (epoch == 0)
+        return;
+    put_member(ret, "epoch", (struct sd_value){.type = SD_LONG, .number = epoch});
+    put_member(ret, "leader", text_value(bs_arena_strndup(arena, url, strlen(url))));
+    put_member(
+        ret, "instance",
+        text_value(bs_arena_printf(arena, "%016llx", (unsigned long long)gate->leader.instance)));
+}
+
+static void claim(struct sr_gate *gate, int64_t epoch)
+{
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct bs_error err = {0};
+    struct sr_bundle bundle;
+    struct sr_record record;
+    bool unknown, mine;
+    int rc;
+    sr_gate_noop(gate, epoch, gate->leader.own_url, &arena, &record);
+    sr_bundle_init(&bundle, &record, 1, -1);
+    rc = sr_journal_append(gate->journal, bundle.messages, bundle.count, &unknown, &err);
+    if (rc == 0)
+        rc = sr_gate_wait_applied(gate, bundle.messages[0].offset, gate->settings.timeout_ms, &err);
+    sr_bundle_deinit(&bundle);
+    bs_arena_deinit(&arena);
+    pthread_mutex_lock(&gate->progress);
+    sr_leader_claim_end(&gate->leader, rc < 0, sr_gate_now_ms());
+    mine = gate->leader.mine;
+    snprintf(gate->why_none, sizeof gate->why_none, "%s", rc < 0 ? err.text : "");
+    pthread_cond_broadcast(&gate->turn);
+    pthread_mutex_unlock(&gate->progress);
+    if (rc < 0)
+        bs_log(&claim_failed, "epoch %lld: %s", (long long)epoch, err.text);
+    else if (mine)
+        bs_log(&leading, "epoch %lld, %s", (long long)epoch, gate->leader.own_url);
+}
+
+/* One key that is owed: as a writer who is alone, so that nothing newer is undone. */
+static int pay(struct sr_gate *gate)
+{
+    struct sr_writer writer = {.subject = NULL};
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct bs_error err = {0};
+    struct sr_record key = {.kind = SR_RECORD_UNKNOWN}, *records = NULL;
+    const struct sr_owed *owed;
+    size_t count = 1;
+    int rc = sr_gate_enter(gate, &writer, sr_gate_now_ms() + gate->settings.timeout_ms, &err);
+    if (rc < 0)
+        return rc == BS_EFENCED ? 0 : rc;
+    pthread_mutex_lock(&gate->progress);
+    owed = sr_owed_next(&gate->owed, writer.epoch);
+    if (owed) {
+        key = owed->key;
+        if (key.subject)
+            key.subject = bs_arena_strndup(&arena, key.subject, strlen(key.subject));
+        if (key.context)
+            key.context = bs_arena_strndup(&arena, key.context, strlen(key.context));
+        if (key.spelling.ptr)
+            key.spelling.ptr = bs_arena_dup(&arena, key.spelling.ptr, key.spelling.len);
+    }
+    pthread_mutex_unlock(&gate->progress);
+    if (owed && key.kind != SR_RECORD_NOOP) {
+        pthread_rwlock_rdlock(&gate->state);
+        sr_owed_pay(gate->store, &key, &arena, &records, &count);
+        pthread_rwlock_unlock(&gate->state);
+    } else if (owed) {
+        records = &key;
+        if (key.epoch == 0 || key.epoch == writer.epoch)
+            sr_gate_noop(gate, key.epoch, gate->leader.own_url, &arena, &key);
+    }
+    if (owed)
+        rc = sr_gate_append(gate, &writer, records, count, &err);
+    sr_gate_leave(gate, &writer);
+    bs_arena_deinit(&arena);
+    if (rc < 0)
+        bs_log(&owed_failed, "%s", err.text);
+    return rc;
+}
+
+/* ---- the thread ---- */
+
+static void on_owner(void *ctx, bool owner)
+{
+    struct sr_gate *gate = ctx;
+    pthread_mutex_lock(&gate->progress);
+    sr_leader_owner(&gate->leader, owner);
+    pthread_cond_broadcast(&gate->turn);
+    pthread_mutex_unlock(&gate->progress);
+}
+
+static void on_problem(void *ctx, const char *text)
+{
+    struct sr_gate *gate = ctx;
+    pthread_mutex_lock(&gate->progress);
+    snprintf(gate->group_problem, sizeof gate->group_problem, "%s", text ? text : "");
+    pthread_mutex_unlock(&gate->progress);
+}
+
+void sr_gate_gone(struct sr_gate *gate, const char *url)
+{
+    pthread_mutex_lock(&gate->progress);
+    if (gate->leader.eligible)
+        sr_leader_gone(&gate->leader, url);
+    pthread_cond_broadcast(&gate->turn);
+    pthread_mutex_unlock(&gate->progress);
+}
+
+static void join_group(struct sr_gate *gate)
+{
+    struct sr_group_options options = {
+        .bootstrap = gate->settings.bootstrap,
+        .topic = gate->settings.topic,
+        .id = gate->settings.group,
+        .properties = gate->settings.properties,
+        .ctx = gate,
+        .on_owner = on_owner,
+        .on_problem = on_problem,
+    };
+    struct bs_error err = {0};
+    if (sr_group_open(&options, &gate->group, &err) < 0)
+        on_problem(gate, err.text);
+}
+
+/* Once, at start: is the leader that the topic names still there? */
+static void probe(struct sr_gate *gate, const char *url)
+{
+    bool gone = ht_client_refused(url, PROBE_MS);
+    pthread_mutex_lock(&gate->progress);
+    gate->probed = true;
+    gate->leader.shortcut = false;
+    if (gone)
+        sr_leader_gone(&gate->leader, url);
+    pthread_cond_broadcast(&gate->turn);
+    pthread_mutex_unlock(&gate->progress);
+}
+
+static bool wants_probe(const struct sr_gate *gate)
+{
+    return sr_gate_unsure(gate) && gate->leader.replayed && gate->leader.own_url[0];
+}
+
+/* One thing to do, with progress unlocked meanwhile; false: nothing. */
+static bool act(struct sr_gate *gate, bool *joined, int64_t *ret_wait_ms)
+{
+    int64_t epoch = sr_leader_wants(&gate->leader, sr_gate_now_ms(), ret_wait_ms);
+    if (epoch) {
+        sr_leader_claim_begin(&gate->leader);
+        pthread_mutex_unlock(&gate->progress);
+        claim(gate, epoch);
+        pthread_mutex_lock(&gate->progress);
+        return true;
+    }
+    if (gate->leader.replayed && gate->leader.eligible && !*joined) {
+        *joined = true;
+        pthread_mutex_unlock(&gate->progress);
+        join_group(gate);
+        pthread_mutex_lock(&gate->progress);
+        return true;
+    }
+    if (wants_probe(gate)) {
+        char url[SR_URL_MAX];
+        memcpy(url, gate->leader.url, sizeof url);
+        pthread_mutex_unlock(&gate->progress);
+        probe(gate, url);
+        pthread_mutex_lock(&gate->progress);
+        return true;
+    }
+    if (gate->leader.mine && sr_owed_due(&gate->owed, gate->leader.epoch)) {
+        int rc;
+        pthread_mutex_unlock(&gate->progress);
+        rc = pay(gate);
+        pthread_mutex_lock(&gate->progress);
+        if (rc == 0)
+            return true;
+        *ret_wait_ms = RETRY_MS;
+    }
+    return false;
+}
+
+static void *lead(void *arg)
+{
+    struct sr_gate *gate = arg;
+    bool joined = false, followed = false;
+    pthread_mutex_lock(&gate->progress);
+    while (!gate->stop) {
+        int64_t wait_ms;
+        struct timespec until;
+        bool follows;
+        if (act(gate, &joined, &wait_ms))
+            continue;
+        follows = gate->leader.replayed && !gate->leader.mine && gate->leader.url[0];
+        if (follows && !followed)
+            bs_log(&following, "epoch %lld, %s", (long long)gate->leader.epoch, gate->leader.url);
+        followed = follows;
+        until = sr_gate_after(wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS);
+        pthread_cond_timedwait(&gate->turn, &gate->progress, &until);
+    }
+    pthread_mutex_unlock(&gate->progress);
+    return NULL;
+}
+
+int sr_gate_start_leading(struct sr_gate *gate, struct bs_error *err)
+{
+    int rc = pthread_create(&gate->thread, NULL, lead, gate);
+    if (rc != 0)
+        return bs_error_sys(err, rc, "cannot start the registry's leading thread");
+    gate->started = true;
+    return 0;
+}
+
+/* A claim without a URL: who starts next need not wait for this process. */
+static void release(struct sr_gate *gate)
+{
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct sr_bundle bundle;
+    struct sr_record record;
+    int64_t end;
+    bool unknown;
+    if (sr_journal_ask_end(gate->journal, RELEASE_MS, &end) < 0)
+        return;
+    sr_gate_noop(gate, gate->leader.epoch, "", &arena, &record);
+    sr_bundle_init(&bundle, &record, 1, gate->leader.epoch);
+    sr_journal_append(gate->journal, bundle.messages, bundle.count, &unknown, NULL);
+    sr_bundle_deinit(&bundle);
+    bs_arena_deinit(&arena);
+}
+
+void sr_gate_stop_leading(struct sr_gate *gate)
+{
+    bool mine;
+    pthread_mutex_lock(&gate->progress);
+    gate->stop = true;
+    mine = gate->leader.mine;
+    pthread_cond_broadcast(&gate->turn);
+    pthread_mutex_unlock(&gate->progress);
+    if (gate->started)
+        pthread_join(gate->thread, NULL);
+    if (mine)
+        release(gate);
+    sr_group_close(gate->group);
+}
+
+/* ---- health ---- */
+
+static void put_text(struct bs_buf *out, const char *name, const char *text)
+{
+    bs_buf_printf(out, ",\"%s\":", name);
+    bs_buf_put_json_string(out, text, strlen(text));
+}
+
+int sr_gate_health(struct sr_gate *gate, struct bs_buf *out)
+{
+    const struct sr_leader *leader = &gate->leader;
+    const char *status = "ok", *role = "follower", *message = "";
+    int rc = 0;
+    pthread_mutex_lock(&gate->progress);
+    if (!leader->replayed) {
+        rc = gate->failure.code ? gate->failure.code : 1;
+        status = rc < 0 ? "failed" : "starting";
+        role = "starting";
+        message = rc < 0 ? gate->failure.text : gate->step;
+    } else if (leader->mine) {
+        role = "leader";
+    } else if (!sr_gate_other_leads(gate)) {
+        rc = 1;
+        status = gate->probed ? "no-leader" : "starting";
+        message = gate->group_problem[0] ? gate->group_problem
+                  : gate->why_none[0]    ? gate->why_none
+                                         : "waiting for a leader";
+    } else if (gate->group_problem[0]) {
+        message = gate->group_problem;
+    }
+    bs_buf_printf(out, "{\"status\":\"%s\"", status);
+    put_text(out, "listen", gate->listen);
+    put_text(out, "topic", gate->settings.topic);
+    put_text(out, "role", role);
+    if (leader->url[0])
+        put_text(out, "leader", leader->url);
+    else
+        bs_buf_puts(out, ",\"leader\":null");
+    bs_buf_printf(out, ",\"epoch\":%lld,\"applied_offset\":%lld,\"lag\":%lld",
+                  (long long)leader->epoch, (long long)gate->applied_offset,
+                  (long long)bs_metric_get(&gate->lag));
+    bs_buf_printf(out, ",\"schemas\":%lld,\"subjects\":%lld,\"fenced\":%lld",
+                  (long long)bs_metric_get(&gate->schemas),
+                  (long long)bs_metric_get(&gate->subjects),
+                  (long long)bs_metric_get(&gate->fenced));
+    bs_buf_puts(out, ",\"skipped_records\":");
+    sr_skipped_put(&gate->skipped, out);
+    if (*message)
+        put_text(out, "message", message);
+    bs_buf_puts(out, "}");
+    pthread_mutex_unlock(&gate->progress);
+    return rc;
+}
