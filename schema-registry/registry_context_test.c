@@ -35,7 +35,15 @@ static void test_id_spaces(void **state)
     expect("GET", "/contexts/.b/subjects/x%2Fy/versions/1/schema", NULL, 200, "\"string\"");
     expect("POST", "/contexts/.a/compatibility/subjects/s/versions/latest", STRING_SCHEMA, 200,
            "{\"is_compatible\":false}");
-    expect("GET", "/contexts/a/subjects", NULL, 400, "{\"error_code\":400,…");
+    expect("GET", "/contexts/a/subjects", NULL, 200, "[\":.a:s\",\":.a:t\"]");
+    expect("GET", "/subjects?subjectPrefix=:.b:&subjectPrefix=s", NULL, 200, "[\":.b:x/y\",\"s\"]");
+    expect("GET", "/contexts/.a/subjects?subjectPrefix=t&subjectPrefix=:.b:", NULL, 200,
+           "[\":.a:t\",\":.b:x/y\"]");
+    expect("POST", "/contexts/.q%25%2F%3F/subjects/s/versions", INT_SCHEMA, 200, "{\"id\":1,…");
+    expect("GET", "/contexts?contextPrefix=.q", NULL, 200, "[\".q%/?\"]");
+    expect("GET", "/contexts/.q%25%2F%3F/subjects", NULL, 200, "[\":.q%/?:s\"]");
+    expect("GET", "/contexts/.a/subjects/:.b:x%2Fy/versions", NULL, 200, "[1]");
+    expect("GET", "/contexts/.a/subjects/%3A%2Eb%3Ax%2Fy/versions", NULL, 200, "[1]");
     expect("GET", "/contexts/.a%3Ab/subjects", NULL, 400, "{\"error_code\":400,…");
     expect("POST", "/subjects/:.__GLOBAL:s/versions", INT_SCHEMA, 422, "{\"error_code\":42208,…");
     expect("POST", "/subjects/:*:s/versions", INT_SCHEMA, 422, "{\"error_code\":42208,…");
@@ -129,7 +137,7 @@ static void test_ids_are_not_given_twice(void **state)
     expect("GET", "/contexts", NULL, 200, "[\".\"]");
     expect("GET", "/config/:.a:", NULL, 404, "{\"error_code\":40408,…");
     expect("DELETE", "/contexts/.a", NULL, 204, "");
-    expect("DELETE", "/contexts/a", NULL, 400, "{\"error_code\":400,…");
+    expect("DELETE", "/contexts/.a%3Ab", NULL, 400, "{\"error_code\":400,…");
     stop();
     start();
     expect("GET", "/contexts", NULL, 200, "[\".\"]");
@@ -141,6 +149,7 @@ static void test_ids_are_not_given_twice(void **state)
 static void test_settings(void **state)
 {
     (void)state;
+    expect("GET", "/config/:.__GLOBAL:", NULL, 200, "{\"compatibilityLevel\":\"BACKWARD\"}");
     expect("PUT", "/config/:.__GLOBAL:", "{\"compatibility\":\"full\",\"normalize\":true}", 200,
            "{\"normalize\":true,\"compatibility\":\"FULL\"}");
     expect("GET", "/config", NULL, 200, "{\"normalize\":true,\"compatibilityLevel\":\"FULL\"}");
@@ -201,6 +210,11 @@ static void test_modes(void **state)
     expect("GET", "/mode/:.a:s", NULL, 404, "{\"error_code\":40409,…");
     expect("GET", "/mode/s", NULL, 200, "{\"mode\":\"READWRITE\"}");
     expect("DELETE", "/mode/:.a:", NULL, 404, "{\"error_code\":40401,…");
+    expect("PUT", "/mode/:.a:s", "{\"mode\":\"READONLY\"}", 200, "…READONLY");
+    expect("DELETE", "/mode/:.a:?recursive=true", NULL, 200, "{}");
+    expect("GET", "/mode/:.a:s", NULL, 404, "{\"error_code\":40409,…");
+    expect("PUT", "/mode/:.a:s", "{\"mode\":null}", 200, "{}");
+    expect("GET", "/mode/:.__GLOBAL:", NULL, 200, "{\"mode\":\"READWRITE\"}");
     /* FORWARD is for :.__GLOBAL: alone; there ids are given as in IMPORT */
     expect("PUT", "/mode", "{\"mode\":\"FORWARD\"}", 422, "…Forward mode only supported on global");
     expect("PUT", "/mode/:.a:", "{\"mode\":\"FORWARD\"}", 422, "{\"error_code\":42204,…");
@@ -235,6 +249,17 @@ static void test_import(void **state)
            "{\"id\":40,\"version\":3,…");
     expect("POST", "/subjects/:.a:t/versions", "{\"schema\":\"\\\"long\\\"\",\"id\":40}", 422,
            "…Overwrite new schema with id 40 in context .a is not permitted.");
+    expect("PUT", "/mode/:.a:", "{\"mode\":\"IMPORT\"}", 200, "…IMPORT"); /* it is already */
+    expect("POST", "/subjects/r/versions",
+           "{\"schema\":\"\\\"long\\\"\",\"references\":[{\"name\":\"x\",\"subject\":\":.a:s\","
+           "\"version\":3}]}",
+           200, "…id");
+    expect("DELETE", "/mode/:.a:", NULL, 200, "{\"mode\":\"IMPORT\"}");
+    expect("DELETE", "/subjects/r", NULL, 200, "[1]");
+    expect("DELETE", "/subjects/:.a:s", NULL, 200, "[3]");
+    expect("PUT", "/mode/:.a:", "{\"mode\":\"IMPORT\"}", 422,
+           "{\"error_code\":42206,\"message\":\"One or more references exist to the schema "
+           "{magic=1,keytype=SCHEMA,subject=:.a:s,version=3}.\"}");
     /* force: what is there stays */
     expect("PUT", "/mode/:.a:?force=true", "{\"mode\":\"IMPORT\"}", 200, "…IMPORT");
     expect("DELETE", "/mode/:.a:", NULL, 200, "{\"mode\":\"IMPORT\"}");

@@ -239,7 +239,7 @@ static void test_import(void **state)
            200, "{\"id\":40,\"version\":5,…");
     expect("POST", "/subjects/i/versions", "{\"schema\":\"\\\"long\\\"\",\"id\":40}", 422,
            "…Overwrite new schema with id 40");
-    expect("PUT", "/mode/i", "{\"mode\":null}", 200, "{\"mode\":\"IMPORT\"}");
+    expect("PUT", "/mode/i", "{\"mode\":null}", 200, "{}");
     expect("POST", "/subjects/i/versions", "{\"schema\":\"\\\"long\\\"\"}", 200,
            "{\"id\":41,\"version\":6,…");
 }

@@ -201,11 +201,17 @@ static struct sd_value effective_config(struct sr_call *call)
     return all;
 }
 
+/* The scopes that always have a config. */
+static bool is_top(const struct sr_call *call)
+{
+    return call->subject == NULL || strcmp(call->subject, SR_SCOPE_GLOBAL) == 0;
+}
+
 static void config_get(struct sr_call *call)
 {
     const struct sr_config *config = sr_store_config(call->store, call->subject);
     struct sd_value all;
-    if (call->subject && !sr_flag(call, "defaultToGlobal")) {
+    if (!is_top(call) && !sr_flag(call, "defaultToGlobal")) {
         if (config)
             put_config(&call->response->body, config->json, false);
         else
@@ -246,7 +252,7 @@ static void config_delete(struct sr_call *call)
     if (!sr_become_writer(call) || refuse_readonly(call))
         return;
     old = sr_store_config(call->store, call->subject);
-    if (old == NULL && call->subject) {
+    if (old == NULL && !is_top(call)) {
         sr_fail(call, 40401, "Subject '%s' not found.", call->subject);
         return;
     }
@@ -254,7 +260,7 @@ static void config_delete(struct sr_call *call)
         put_config(&text, old->json, false);
     else
         bs_buf_printf(&text, "{\"compatibilityLevel\":\"%s\"}",
-                      sr_level_name(sr_store_level(call->store, NULL)));
+                      sr_level_name(sr_store_level(call->store, call->subject)));
     if (sr_append(call, &record, 1))
         bs_buf_put(&call->response->body, text.data, text.len);
     bs_buf_deinit(&text);

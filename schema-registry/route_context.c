@@ -13,22 +13,43 @@ enum { BAD_REQUEST = 400, NO_CONTENT = 204 };
 
 static const char ROOT[] = "/contexts/";
 
-/* ":.ctx:" and ".ctx" alike; a view. */
-static struct bs_bytes without_colons(const char *text, size_t len)
+/* The name that a path means: ":.ctx:", ".ctx" and "ctx" alike. */
+static const char *context_of(struct bs_arena *arena, const char *text)
 {
-    if (len && text[0] == ':') {
-        text++;
-        len--;
-    }
+    size_t len;
+    text += *text == ':';
+    len = strlen(text);
     if (len && text[len - 1] == ':')
         len--;
-    return bs_bytes(text, len);
+    return bs_arena_printf(arena, "%s%.*s", *text == '.' ? "" : ".", (int)len, text);
+}
+
+static bool is_qualified(struct bs_arena *arena, const char *segment)
+{
+    const char *name = ht_percent_decode(arena, segment, strcspn(segment, "/"));
+    return name == NULL || sr_name_split(name).qualified;
+}
+
+/* The path is decoded once more: what could be taken for a part of it is written out. */
+static const char *encoded(struct bs_arena *arena, const char *text)
+{
+    struct bs_buf out = BS_BUF_INIT;
+    const char *copy;
+    for (; *text; text++) {
+        if (strchr("/%?#", *text))
+            bs_buf_printf(&out, "%%%02X", (unsigned char)*text);
+        else
+            bs_buf_put_u8(&out, (uint8_t)*text);
+    }
+    copy = bs_arena_strndup(arena, bs_buf_text(&out), out.len);
+    bs_buf_deinit(&out);
+    return copy;
 }
 
 /* What has a subject behind it in the path. */
 static const char *const roots[] = {"/compatibility/subjects", "/subjects", "/config", "/mode"};
 
-static const char *rewritten(struct bs_arena *arena, struct bs_bytes raw, const char *rest)
+static const char *rewritten(struct bs_arena *arena, const char *scope, const char *rest)
 {
     for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
         size_t len = strlen(roots[i]);
@@ -39,19 +60,16 @@ static const char *rewritten(struct bs_arena *arena, struct bs_bytes raw, const 
         name += *name == '/';
         if (*name == '\0' && !settings)
             return rest;
-        /* a name that has a context of its own keeps it */
-        if (strncmp(name, ":.", 2) == 0 || strncasecmp(name, "%3A.", 4) == 0)
+        if (*name && is_qualified(arena, name)) /* it keeps its own */
             return rest;
-        return bs_arena_printf(arena, "%s/:%.*s:%s", roots[i], (int)raw.len, (const char *)raw.ptr,
-                               name);
+        return bs_arena_printf(arena, "%s/%s%s", roots[i], encoded(arena, scope), name);
     }
     return rest;
 }
 
 int sr_context_rewrite(void *ctx, struct ht_request *request)
 {
-    const char *segment, *rest, *decoded;
-    struct bs_bytes raw;
+    const char *segment, *rest, *decoded, *context;
     (void)ctx;
     if (strncmp(request->path, ROOT, sizeof ROOT - 1) != 0)
         return 0;
@@ -60,19 +78,11 @@ int sr_context_rewrite(void *ctx, struct ht_request *request)
     if (rest[0] == '\0' || rest[1] == '\0') /* the context itself */
         return 0;
     decoded = ht_percent_decode(request->arena, segment, (size_t)(rest - segment));
-    if (decoded == NULL || !sr_context_valid(without_colons(decoded, strlen(decoded))))
+    context = decoded ? context_of(request->arena, decoded) : "";
+    if (!sr_context_valid(bs_bytes_text(context)))
         return BAD_REQUEST;
-    raw = without_colons(decoded, strlen(decoded));
-    request->scope = bs_arena_printf(request->arena, ":%.*s:", (int)raw.len, (const char *)raw.ptr);
-    /* the segment as it was sent, without colons in any spelling */
-    raw = bs_bytes(segment, (size_t)(rest - segment));
-    if (decoded[0] == ':') {
-        size_t skip = raw.ptr[0] == '%' ? 3 : 1;
-        raw = bs_bytes(raw.ptr + skip, raw.len - skip);
-    }
-    if (decoded[strlen(decoded) - 1] == ':')
-        raw.len -= raw.ptr[raw.len - 1] == ':' ? 1 : 3;
-    request->path = rewritten(request->arena, raw, rest);
+    request->scope = bs_arena_printf(request->arena, ":%s:", context);
+    request->path = rewritten(request->arena, request->scope, rest);
     return 0;
 }
 
@@ -162,16 +172,12 @@ int sr_context_delete(void *ctx, struct ht_request *request, struct ht_response 
 {
     struct sr_call call;
     if (sr_begin(&call, ctx, request, response)) {
-        const char *text = request->params[0];
-        struct bs_bytes context = without_colons(text, strlen(text));
-        if (!sr_context_valid(context) || bs_bytes_is(context, ".__GLOBAL")) {
-            sr_fail(&call, BAD_REQUEST, "'%s' is not the name of a context: it begins with '.'",
-                    text);
+        const char *context = context_of(request->arena, request->params[0]);
+        if (!sr_context_valid(bs_bytes_text(context)) || strcmp(context, ".__GLOBAL") == 0) {
+            sr_fail(&call, BAD_REQUEST, "'%s' is not the name of a context", request->params[0]);
         } else {
-            call.subject = context.len == 1
-                               ? NULL
-                               : bs_arena_printf(request->arena, ":%.*s:", (int)context.len,
-                                                 (const char *)context.ptr);
+            if (strcmp(context, SR_CONTEXT_DEFAULT) != 0)
+                call.subject = bs_arena_printf(request->arena, ":%s:", context);
             delete_context(&call);
         }
     }

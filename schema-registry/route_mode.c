@@ -12,10 +12,16 @@ static void put_mode(struct sr_call *call, enum sr_mode mode)
     bs_buf_printf(&call->response->body, "{\"mode\":\"%s\"}", sr_mode_name(mode));
 }
 
+/* The scopes that always have a mode. */
+static bool is_top(const struct sr_call *call)
+{
+    return call->subject == NULL || strcmp(call->subject, SR_SCOPE_GLOBAL) == 0;
+}
+
 static void mode_get(struct sr_call *call)
 {
     enum sr_mode own = sr_store_own_mode(call->store, call->subject);
-    bool effective = call->subject == NULL || sr_flag(call, "defaultToGlobal");
+    bool effective = is_top(call) || sr_flag(call, "defaultToGlobal");
     if (own == SR_MODE_UNSET && !effective)
         sr_fail(call, 40409, "Subject '%s' does not have subject-level mode configured",
                 call->subject);
@@ -60,26 +66,57 @@ static size_t add_modes_below(struct sr_call *call, struct sr_record *records)
     return count;
 }
 
-static void mode_delete(struct sr_call *call)
+/* The writer: takes away the mode, and those below it where that is asked for. */
+static bool clear_mode(struct sr_call *call)
 {
-    struct sr_record *records;
-    enum sr_mode old;
-    size_t count = 0;
-    if (!sr_become_writer(call))
-        return;
-    old = sr_store_own_mode(call->store, call->subject);
-    if (old == SR_MODE_UNSET && call->subject) {
-        sr_fail(call, 40401, "Subject '%s' not found.", call->subject);
-        return;
-    }
-    records = bs_arena_array(call->request->arena, sr_store_subject_count(call->store) + 2,
-                             sizeof *records);
-    if (sr_flag(call, "recursive"))
+    bool recursive = sr_flag(call, "recursive");
+    size_t most = recursive ? sr_store_subject_count(call->store) + 2 : 1, count = 0;
+    struct sr_record *records = bs_arena_array(call->request->arena, most, sizeof *records);
+    if (recursive)
         count = add_modes_below(call, records);
     records[count++] =
         (struct sr_record){.kind = SR_RECORD_MODE, .subject = call->subject, .tombstone = true};
-    if (sr_append(call, records, count))
+    return sr_append(call, records, count);
+}
+
+static void mode_delete(struct sr_call *call)
+{
+    enum sr_mode old;
+    if (!sr_become_writer(call))
+        return;
+    old = sr_store_own_mode(call->store, call->subject);
+    if (old == SR_MODE_UNSET && !is_top(call) && !sr_flag(call, "recursive")) {
+        sr_fail(call, 40401, "Subject '%s' not found.", call->subject);
+        return;
+    }
+    if (!clear_mode(call))
+        return;
+    if (old == SR_MODE_UNSET && !is_top(call))
+        bs_buf_puts(&call->response->body, "{}");
+    else
         put_mode(call, old == SR_MODE_UNSET ? SR_MODE_READWRITE : old);
+}
+
+/* A version that is to go may be what a schema outside of the scope refers to. */
+static bool referred_from_outside(struct sr_call *call, const struct sr_subject *referrer)
+{
+    struct bs_arena *arena = call->request->arena;
+    for (size_t i = 0; i < referrer->count; i++) {
+        const struct sr_content *content = &referrer->versions[i].entry->content;
+        for (size_t k = 0; k < content->ref_count; k++) {
+            const char *name = sr_name_beside(arena, referrer->name, content->refs[k].subject);
+            int version = content->refs[k].version;
+            if (!sr_scope_covers(call->subject, name) ||
+                !sr_subject_version(sr_store_subject(call->store, name), version, true))
+                continue;
+            sr_fail(call, 42206,
+                    "One or more references exist to the schema "
+                    "{magic=1,keytype=SCHEMA,subject=%s,version=%d}.",
+                    name, version);
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool import_refused(struct sr_call *call, size_t *ret_deleted)
@@ -87,8 +124,11 @@ static bool import_refused(struct sr_call *call, size_t *ret_deleted)
     *ret_deleted = 0;
     for (size_t i = 0; i < sr_store_subject_count(call->store); i++) {
         const struct sr_subject *subject = sr_store_subject_at(call->store, i);
-        if (!sr_scope_covers(call->subject, subject->name))
+        if (!sr_scope_covers(call->subject, subject->name)) {
+            if (referred_from_outside(call, subject))
+                return true;
             continue;
+        }
         if (sr_subject_live(subject)) {
             sr_fail(call, 42205, "Cannot import since found existing subjects");
             return true;
@@ -132,7 +172,10 @@ static void set_mode(struct sr_call *call, enum sr_mode mode)
     size_t deleted = 0, count = 0;
     if (!sr_become_writer(call))
         return;
-    if (mode == SR_MODE_IMPORT && !sr_flag(call, "force") && import_refused(call, &deleted))
+    /* where it is already, nothing is entered */
+    if (mode == SR_MODE_IMPORT && !sr_flag(call, "force") &&
+        sr_store_mode(call->store, call->subject) != SR_MODE_IMPORT &&
+        import_refused(call, &deleted))
         return;
     records = bs_arena_array(call->request->arena, 2 * deleted + 3, sizeof *records);
     if (deleted)
@@ -151,8 +194,9 @@ static void mode_put(struct sr_call *call)
     if (!sr_body(call, &body))
         return;
     value = sd_value_get(&body, bs_bytes_text("mode"));
-    if (value && value->type == SD_NULL) { /* an explicit null clears */
-        mode_delete(call);
+    if (value && value->type == SD_NULL) { /* an explicit null clears, and comes back as nothing */
+        if (sr_become_writer(call) && clear_mode(call))
+            bs_buf_puts(&call->response->body, "{}");
         return;
     }
     if (value && value->type == SD_STRING && value->bytes.len < sizeof text) {

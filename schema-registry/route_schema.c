@@ -128,10 +128,9 @@ struct use {
     const struct sr_version *version;
 };
 
-/* Versions that use the entry, or the newest of each subject; a subject in the query has to be
- * theirs. */
-static size_t find_uses(struct sr_call *call, const struct sr_entry *entry, bool versions,
-                        struct use *ret)
+/* Versions that use the entry, or one of each subject; a subject in the query has to be theirs. */
+static size_t find_uses(struct sr_call *call, const struct sr_space *space,
+                        const struct sr_entry *entry, bool versions, struct use *ret)
 {
     const char *filter = sr_query_subject(call);
     bool deleted = sr_flag(call, "deleted");
@@ -139,8 +138,8 @@ static size_t find_uses(struct sr_call *call, const struct sr_entry *entry, bool
     filter = filter ? sr_name_split(filter).bare : "";
     for (size_t i = 0; i < sr_store_subject_count(call->store); i++) {
         const struct sr_subject *subject = sr_store_subject_at(call->store, i);
-        if ((*filter && strcmp(filter, sr_name_split(subject->name).bare) != 0) ||
-            !sr_may_read(call, subject->name))
+        if (subject->space != space || !sr_may_read(call, subject->name) ||
+            (*filter && strcmp(filter, sr_name_split(subject->name).bare) != 0))
             continue;
         for (size_t k = 0; k < subject->count; k++) {
             const struct sr_version *version = &subject->versions[k];
@@ -161,7 +160,7 @@ static int list_uses(void *ctx, struct ht_request *request, struct ht_response *
     struct named named;
     if (sr_begin(&call, ctx, request, response) && named_entry(&call, &named)) {
         struct use *uses = bs_arena_array(request->arena, named.entry->uses, sizeof *uses);
-        size_t found = find_uses(&call, named.entry, versions, uses), from, to;
+        size_t found = find_uses(&call, named.space, named.entry, versions, uses), from, to;
         sr_page(&call, found, found, &from, &to);
         bs_buf_puts(&response->body, "[");
         for (size_t i = from; i < to; i++) {
@@ -256,7 +255,8 @@ int sr_guid_ids(void *ctx, struct ht_request *request, struct ht_response *respo
 
 struct filter {
     bool deleted, latest;
-    const char *prefix, *rule_type;
+    struct sr_prefixes prefixes;
+    const char *rule_type;
     const struct sr_subject **aliases; /* subjects that stand for others, with the prefix */
     size_t alias_count;
 };
@@ -268,7 +268,7 @@ static void find_aliases(struct sr_call *call, struct filter *filter)
         bs_arena_array(call->request->arena, total, sizeof(const struct sr_subject *));
     for (size_t i = 0; i < total; i++) {
         const struct sr_subject *subject = sr_store_subject_at(call->store, i);
-        if (subject->config.alias && sr_name_has_prefix(subject->name, filter->prefix))
+        if (subject->config.alias && sr_has_prefix(&filter->prefixes, subject->name))
             filter->aliases[filter->alias_count++] = subject;
     }
 }
@@ -276,7 +276,7 @@ static void find_aliases(struct sr_call *call, struct filter *filter)
 /* By its own name or by one that stands for it. */
 static bool subject_listed(const struct filter *filter, const struct sr_subject *subject)
 {
-    if (sr_name_has_prefix(subject->name, filter->prefix))
+    if (sr_has_prefix(&filter->prefixes, subject->name))
         return true;
     for (size_t i = 0; i < filter->alias_count; i++)
         if (sr_name_means(filter->aliases[i]->name, filter->aliases[i]->config.alias,
@@ -299,10 +299,10 @@ int sr_schemas_list(void *ctx, struct ht_request *request, struct ht_response *r
     if (sr_begin(&call, ctx, request, response)) {
         struct filter filter = {.deleted = sr_flag(&call, "deleted"),
                                 .latest = sr_flag(&call, "latestOnly"),
-                                .prefix = sr_query_prefix(&call),
                                 .rule_type = ht_query(request, "ruleType")};
         size_t from, to, found = 0;
         sr_page(&call, SIZE_MAX / 2, LIST_MAX, &from, &to);
+        sr_query_prefixes(&call, &filter.prefixes);
         if (sr_flag(&call, "aliases"))
             find_aliases(&call, &filter);
         bs_buf_puts(&response->body, "[");

@@ -57,11 +57,12 @@ int sr_subjects_list(void *ctx, struct ht_request *request, struct ht_response *
         size_t total = sr_store_subject_count(call.store), found = 0, from, to;
         const struct sr_subject **list =
             bs_arena_array(request->arena, total, sizeof(const struct sr_subject *));
-        const char *prefix = sr_query_prefix(&call);
+        struct sr_prefixes prefixes;
+        sr_query_prefixes(&call, &prefixes);
         for (size_t i = 0; i < total; i++) {
             const struct sr_subject *subject = sr_store_subject_at(call.store, i);
-            if (subject_listed(subject, deleted, only) &&
-                sr_name_has_prefix(subject->name, prefix) && sr_may_read(&call, subject->name))
+            if (subject_listed(subject, deleted, only) && sr_has_prefix(&prefixes, subject->name) &&
+                sr_may_read(&call, subject->name))
                 list[found++] = subject;
         }
         sr_page(&call, found, found, &from, &to);

@@ -276,24 +276,40 @@ bool sr_flag(struct sr_call *call, const char *name)
 }
 
 /* Inside /contexts/{c}/… a name without context is of that one. */
-static const char *query_name(struct sr_call *call, const char *name)
+static const char *in_scope(struct sr_call *call, const char *value)
 {
-    const char *value = ht_query(call->request, name), *scope = call->request->scope;
-    if (scope && (value == NULL || !sr_name_split(value).qualified))
-        value = bs_arena_printf(call->request->arena, "%s%s", scope, value ? value : "");
-    return value;
+    const char *scope = call->request->scope;
+    if (scope == NULL || sr_name_split(value).qualified)
+        return value;
+    return bs_arena_printf(call->request->arena, "%s%s", scope, value);
 }
 
 const char *sr_query_subject(struct sr_call *call)
 {
-    const char *value = query_name(call, "subject");
-    return value ? resolve_alias(call, sr_name_stored(call->request->arena, value)) : NULL;
+    const char *value = ht_query(call->request, "subject");
+    if (value == NULL)
+        return call->request->scope ? sr_name_stored(call->request->arena, call->request->scope)
+                                    : NULL;
+    return resolve_alias(call, sr_name_stored(call->request->arena, in_scope(call, value)));
 }
 
-const char *sr_query_prefix(struct sr_call *call)
+void sr_query_prefixes(struct sr_call *call, struct sr_prefixes *ret)
 {
-    const char *value = query_name(call, "subjectPrefix");
-    return value ? value : ":*:";
+    const char *value;
+    *ret = (struct sr_prefixes){0};
+    while (ret->count < SR_PREFIXES_MAX &&
+           (value = ht_query_at(call->request, "subjectPrefix", (unsigned)ret->count)))
+        ret->list[ret->count++] = in_scope(call, value);
+    if (ret->count == 0)
+        ret->list[ret->count++] = call->request->scope ? call->request->scope : ":*:";
+}
+
+bool sr_has_prefix(const struct sr_prefixes *prefixes, const char *name)
+{
+    for (size_t i = 0; i < prefixes->count; i++)
+        if (sr_name_has_prefix(name, prefixes->list[i]))
+            return true;
+    return false;
 }
 
 static int64_t number_query(struct sr_call *call, const char *name, int64_t absent)

@@ -72,7 +72,14 @@ void sr_fail_mode(struct sr_call *call, const char *what);
 bool sr_flag(struct sr_call *call, const char *name); /* a boolean of the query, any case */
 /* `subject` of the query in its stored form, an alias resolved; NULL: not given. */
 const char *sr_query_subject(struct sr_call *call);
-const char *sr_query_prefix(struct sr_call *call); /* `subjectPrefix`, for sr_name_has_prefix */
+/* `subjectPrefix` of the query, any of them; without one every name has it. */
+enum { SR_PREFIXES_MAX = 32 };
+struct sr_prefixes {
+    const char *list[SR_PREFIXES_MAX];
+    size_t count;
+};
+void sr_query_prefixes(struct sr_call *call, struct sr_prefixes *ret);
+bool sr_has_prefix(const struct sr_prefixes *prefixes, const char *name);
 /* offset and limit of the query applied to `total` items. */
 void sr_page(struct sr_call *call, size_t total, size_t most, size_t *ret_from, size_t *ret_to);
 /* "1", "latest", "-1" → number (-1: latest); false: 42202 is set. */
