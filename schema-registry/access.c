@@ -65,13 +65,12 @@ static bool refuse(struct sr_call *call, int rc, const struct bs_error *err)
     return false;
 }
 
-bool sr_access_begin(struct sr_call *call)
+bool sr_access_sign_in(struct sr_call *call)
 {
     struct sr_auth *auth = call->service->auth;
-    int right = call->request->route->right;
     struct bs_error err = {0};
     int rc;
-    if (auth == NULL || right == SR_OPEN)
+    if (auth == NULL)
         return true;
     rc = sr_auth_check(auth, ht_header(call->request, "Authorization"), call->request->may_block,
                        &call->identity, &err);
@@ -79,8 +78,16 @@ bool sr_access_begin(struct sr_call *call)
         call->later = true;
         return false;
     }
-    if (rc < 0)
-        return refuse(call, rc, &err);
+    return rc == 0 || refuse(call, rc, &err);
+}
+
+bool sr_access_begin(struct sr_call *call)
+{
+    int right = call->request->route->right;
+    if (call->service->auth == NULL || right == SR_OPEN)
+        return true;
+    if (!sr_access_sign_in(call))
+        return false;
     switch ((enum sr_right)right) {
     case SR_READ_CONFIG:
         return must(call, SR_OP_READ, "");

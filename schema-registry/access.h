@@ -22,6 +22,8 @@ const char *sr_right_name(int right); /* "Read on the subject", for the docs */
 
 /* Who sends it, and the rights that concern no subject; false: the response is set, or it waits. */
 bool sr_access_begin(struct sr_call *call);
+/* Who sends it, whatever the route says; false: the response is set, or it waits. */
+bool sr_access_sign_in(struct sr_call *call);
 /* The route's right on call->subject; false: the response is set. */
 bool sr_access_subject(struct sr_call *call);
 void sr_access_end(struct sr_call *call);

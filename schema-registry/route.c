@@ -5,8 +5,9 @@
 enum { BODY = 1 };
 
 const struct ht_route sr_routes[] = {
-    {"GET", "/", 0, sr_root, "Answers {}.", SR_OPEN},
+    {"GET", "/", 0, sr_root, "Answers {}; a browser gets the page, for any user.", SR_OPEN},
     {"POST", "/", BODY, sr_root, "Answers {}.", SR_OPEN},
+    {"GET", "/page/{file}", 0, sr_page_get, "Files of the page.", SR_SIGNED_IN},
     {"GET", "/health", 0, sr_health, "The registry's state; 200 when it is ready, else 503.",
      SR_OPEN},
     {"GET", "/metrics", 0, sr_metrics, "All metrics in the Prometheus text format.", SR_SIGNED_IN},

@@ -28,9 +28,10 @@ ht_handler sr_config_get, sr_config_put, sr_config_delete, sr_subject_config_get
 /* route_mode.c */
 ht_handler sr_mode_get, sr_mode_put, sr_mode_delete, sr_subject_mode_get, sr_subject_mode_put,
     sr_subject_mode_delete;
+/* route_page.c */
+ht_handler sr_root, sr_page_get;
 /* route_info.c */
-ht_handler sr_root, sr_health, sr_metrics, sr_metadata_id, sr_metadata_version,
-    sr_metadata_deployment;
+ht_handler sr_health, sr_metrics, sr_metadata_id, sr_metadata_version, sr_metadata_deployment;
 /* route_context.c */
 ht_handler sr_contexts_list, sr_context_delete;
 /* The rewrite hook: a path inside /contexts/{context} becomes the one with qualified names. */

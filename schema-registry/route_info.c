@@ -2,14 +2,6 @@
 #include "schema-registry/access.h"
 #include "schema-registry/route.h"
 
-int sr_root(void *ctx, struct ht_request *request, struct ht_response *response)
-{
-    struct sr_call call;
-    if (sr_begin_without_store(&call, ctx, request, response))
-        bs_buf_puts(&response->body, "{}");
-    return sr_end(&call);
-}
-
 int sr_health(void *ctx, struct ht_request *request, struct ht_response *response)
 {
     struct sr_service *service = ctx;
