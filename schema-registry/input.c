@@ -32,10 +32,16 @@ static bool small_int(struct sr_call *call, const struct sd_value *json, const c
                       int absent, int *ret)
 {
     const struct sd_value *value = member(json, name);
+    *ret = absent;
+    if (value == NULL)
+        return true;
     if (wrong_type(call, name, value, SD_LONG))
         return false;
-    *ret = value && value->number >= INT32_MIN && value->number <= INT32_MAX ? (int)value->number
-                                                                             : absent;
+    if (value->number < INT32_MIN || value->number > INT32_MAX) {
+        sr_fail(call, 400, "Unable to process JSON: \"%s\" is out of range", name);
+        return false;
+    }
+    *ret = (int)value->number;
     return true;
 }
 

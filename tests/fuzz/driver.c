@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEED_MAX = 64, INPUT_BYTES_MAX = 65536 };
+enum { SEED_MAX = 64, INPUT_BYTES_MAX = 65536, OWN_MAX = 1024 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* A target may bring seeds of its own: bytes of seed n in out (room for INPUT_BYTES_MAX), or 0. */
@@ -75,6 +75,20 @@ static size_t mutate(uint8_t *bytes, size_t len)
     return random_next() % 4 == 0 && len > 0 ? random_next() % len : len;
 }
 
+/* How many seeds the target has; OWN_MAX: one for every number. */
+static size_t own_count;
+
+static void count_own(uint8_t *out)
+{
+    while (fuzz_seed && own_count < OWN_MAX && fuzz_seed(own_count, out, INPUT_BYTES_MAX) > 0)
+        own_count++;
+}
+
+static size_t own_seed(void)
+{
+    return own_count == OWN_MAX ? random_next() : random_next() % own_count;
+}
+
 static size_t make_input(size_t n, const struct seed *seeds, size_t seed_count, uint8_t *out)
 {
     if (n % 16 == 15) {
@@ -83,7 +97,7 @@ static size_t make_input(size_t n, const struct seed *seeds, size_t seed_count, 
             out[i] = (uint8_t)random_next();
         return len;
     }
-    size_t len = fuzz_seed ? fuzz_seed(random_next(), out, INPUT_BYTES_MAX) : 0;
+    size_t len = own_count ? fuzz_seed(own_seed(), out, INPUT_BYTES_MAX) : 0;
     if (len == 0 && seed_count > 0) {
         const struct seed *seed = &seeds[random_next() % seed_count];
         memcpy(out, seed->bytes, seed->len);
@@ -111,6 +125,9 @@ int main(int argc, char **argv)
             run(input, len);
         }
     }
+    count_own(input);
+    for (size_t n = 0; n < own_count && own_count < OWN_MAX; n++)
+        run(input, fuzz_seed(n, input, INPUT_BYTES_MAX));
     for (size_t n = 0; n < runs; n++)
         run(input, make_input(n, seeds, seed_count, input));
     for (size_t i = 0; i < seed_count; i++)

@@ -1,5 +1,6 @@
 /* Avro data under a schema with every kind of type: what is read can be skipped to the same place,
- * written, and read back as the same; a resolver to a wider schema never reads past the end. */
+ * written (if its texts are UTF-8), and read back as the same; a resolver to a wider schema never
+ * reads past the end. */
 #include "lib/serde/avro.h"
 #include "lib/serde/json.h"
 
@@ -85,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bs_buf out = BS_BUF_INIT;
     struct bs_cursor at = bs_cursor(bs_bytes(data, size)), skipped = at;
     struct sd_value value, again;
+    struct bs_error err = {0};
     if (resolver == NULL) {
         struct sd_schema *writer = parse(writer_text), *reader = parse(reader_text);
         if (sd_resolver_new(writer, reader, &resolver, NULL) < 0)
@@ -95,10 +97,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (sd_avro_get(writer_root(), &at, &arena, &value, NULL) == 0) {
         if (sd_avro_skip(writer_root(), &skipped) < 0 || skipped.at != at.at)
             abort();
-        if (sd_avro_write(writer_root(), &value, &out, NULL) < 0 ||
-            sd_avro_read(writer_root(), bs_buf_bytes(&out), &arena, &again, NULL) < 0 ||
-            !sd_value_equal(&value, &again))
+        if (sd_avro_write(writer_root(), &value, &out, &err) < 0) {
+            if (strstr(err.text, "not UTF-8") == NULL) /* read as it came, never written */
+                abort();
+        } else if (sd_avro_read(writer_root(), bs_buf_bytes(&out), &arena, &again, NULL) < 0 ||
+                   !sd_value_equal(&value, &again)) {
             abort();
+        }
         check_json(&value, &arena);
     }
     sd_resolver_read(resolver, bs_bytes(data, size), &arena, &value, NULL);
