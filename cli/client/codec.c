@@ -61,21 +61,39 @@ int cl_serde_add(struct cl_serde *serde, const char *arg)
     return 0;
 }
 
+static int read_settings(const struct cl_serde *serde, bool key, struct bs_config *ret,
+                         struct bs_error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < serde->count && rc == 0; i++) {
+        const char *sign = strchr(serde->settings[i], '=');
+        char *name = bs_strndup(serde->settings[i], (size_t)(sign - serde->settings[i]));
+        rc = rc_serde_set(ret, key, name, sign + 1, "--serde", err);
+        bs_free(name);
+    }
+    return rc;
+}
+
+int cl_serde_client(const struct cl_serde *serde, struct rc_client **ret, struct bs_error *err)
+{
+    struct bs_config *config = rc_serde_config_new();
+    int rc = read_settings(serde, false, config, err);
+    if (rc == 0)
+        rc = rc_client_of(config, serde->url, ret, err);
+    bs_config_free(config);
+    return rc;
+}
+
 int cl_codec_open(struct cl_codec *codec, const struct cl_serde *serde, bool key,
                   struct bs_error *err)
 {
     struct bs_config *config;
     struct rc_serializer_options options = {.key = key, .url = serde->url};
-    int rc = 0;
+    int rc;
     if (!is_avro(codec))
         return 0;
     options.config = config = rc_serde_config_new();
-    for (size_t i = 0; i < serde->count && rc == 0; i++) {
-        const char *sign = strchr(serde->settings[i], '=');
-        char *name = bs_strndup(serde->settings[i], (size_t)(sign - serde->settings[i]));
-        rc = rc_serde_set(config, key, name, sign + 1, "--serde", err);
-        bs_free(name);
-    }
+    rc = read_settings(serde, key, config, err);
     if (rc == 0)
         rc = rc_serializer_new(&options, &codec->serializer, err);
     bs_config_free(config);

@@ -28,7 +28,9 @@ int cl_format_parse(const char *name, enum cl_format *ret);
 void cl_codec_deinit(struct cl_codec *codec); /* accepts a zeroed one */
 /* For --serde. BS_EINVAL: not NAME=VALUE. */
 int cl_serde_add(struct cl_serde *serde, const char *arg);
-/* With format avro: the serializer for keys or values. */
+/* A client of the registry alone. */
+int cl_serde_client(const struct cl_serde *serde, struct rc_client **ret, struct bs_error *err);
+/* With an Avro format: the serializer for keys or values. */
 int cl_codec_open(struct cl_codec *codec, const struct cl_serde *serde, bool key,
                   struct bs_error *err);
 /* Writing Avro: finds the schema to write with, from that of `file` (NULL: none) and as the options

@@ -70,13 +70,12 @@ static int check_status(const struct cl_rest *rest, long status, const json_t *a
                         (int)(body->len > 300 ? 300 : body->len), (const char *)body->data);
 }
 
-int cl_rest_call(const struct cl_rest *rest, const char *method, const char *path, json_t *body,
-                 json_t **ret, struct bs_error *err)
+static int call(const struct cl_rest *rest, const char *method, const char *path, const char *text,
+                json_t **ret, struct bs_error *err)
 {
     CURL *curl = curl_easy_init();
     struct bs_buf out = BS_BUF_INIT;
     char reason[CURL_ERROR_SIZE] = "", *url = bs_asprintf("%s%s", rest->url, path);
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     json_t *answer = NULL;
     long status = 0;
     CURLcode code = perform(curl, rest, method, url, text, &out, reason);
@@ -91,13 +90,41 @@ int cl_rest_call(const struct cl_rest *rest, const char *method, const char *pat
         rc = check_status(rest, status, answer, &out, err);
     if (rc == 0 && out.len && answer == NULL)
         rc = bs_error_set(err, BS_ECORRUPT, "%s at %s did not answer with JSON", rest->name, url);
+    *ret = answer;
+    bs_free(url);
+    bs_buf_deinit(&out);
+    curl_easy_cleanup(curl);
+    return rc;
+}
+
+static int call_registry(struct rc_client *registry, const char *method, const char *path,
+                         const char *body, json_t **ret, struct bs_error *err)
+{
+    struct bs_buf out = BS_BUF_INIT;
+    int status = 0, rc = rc_request_again(registry, method, path, body, &out, &status, err);
+    if (rc == 0 && status / 100 != 2)
+        rc = rc_refused(registry, method, path, bs_buf_bytes(&out), status, err);
+    if (rc == 0 && out.len) {
+        *ret = json_loadb((const char *)out.data, out.len, JSON_DECODE_ANY, NULL);
+        if (*ret == NULL)
+            rc = bs_error_set(err, BS_ECORRUPT, "registry %s %s: it did not answer with JSON",
+                              method, path);
+    }
+    bs_buf_deinit(&out);
+    return rc;
+}
+
+int cl_rest_call(const struct cl_rest *rest, const char *method, const char *path, json_t *body,
+                 json_t **ret, struct bs_error *err)
+{
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    json_t *answer = NULL;
+    int rc = rest->registry ? call_registry(rest->registry, method, path, text, &answer, err)
+                            : call(rest, method, path, text, &answer, err);
     if (rc == 0 && ret)
         *ret = answer;
     else
         json_decref(answer);
     free(text);
-    bs_free(url);
-    bs_buf_deinit(&out);
-    curl_easy_cleanup(curl);
     return rc;
 }

@@ -1,16 +1,18 @@
-/* REST: one call to a registry's or a worker's JSON interface, by libcurl. One thread. */
+/* REST: one call to a worker's or a registry's JSON interface. One thread. */
 #ifndef WEIR_CLI_CLIENT_REST_H
 #define WEIR_CLI_CLIENT_REST_H
 
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
+#include "lib/registry/client.h"
 
 #include <jansson.h>
 
 struct cl_rest {
     const char *url; /* "http://host:port" */
     const char *content_type;
-    const char *name; /* of the other side, for messages: "schema registry" */
+    const char *name;           /* of the other side, for messages */
+    struct rc_client *registry; /* a schema registry: asked by its client, the rest is not used */
 };
 
 /* `path` begins with '/', its parts already escaped. *ret is the answer's JSON (json_decref it), or

@@ -1,4 +1,4 @@
-/* weir schema: register, list, show, check, delete, level: the registry's REST interface; the table
+/* weir schema: register, list, show, delete, level: the registry's REST interface; the table
  * of all verbs. */
 #include "cli/client/codec.h"
 #include "cli/client/commands.h"
@@ -7,17 +7,14 @@
 
 #include <stdio.h>
 
-/* {"schema": "text of the file"} */
-static int read_body(const char *file, json_t **ret, struct bs_error *err)
+int cl_schema_body(const char *file, struct bs_buf *text, json_t **ret, struct bs_error *err)
 {
-    struct bs_buf text = BS_BUF_INIT;
-    int rc = cl_file_read(file, &text, err);
+    int rc = cl_file_read(file, text, err);
     if (rc == 0) {
-        *ret = json_pack("{s:s%}", "schema", bs_buf_text(&text), text.len);
+        *ret = json_pack("{s:s%}", "schema", bs_buf_text(text), text->len);
         if (*ret == NULL)
             rc = bs_error_set(err, BS_EINVAL, "%s is not UTF-8 text", file);
     }
-    bs_buf_deinit(&text);
     return rc;
 }
 
@@ -25,11 +22,12 @@ static int run_register(int argc, char **argv)
 {
     struct cl_schema_args args;
     struct bs_error err = {0};
+    struct bs_buf text = BS_BUF_INIT;
     json_t *body = NULL, *answer = NULL;
     cl_schema_args_parse(&args, 0, "SUBJECT FILE.avsc",
                          "Registers a schema; nothing changes when the subject has it already.", 2,
                          argc, argv);
-    if (read_body(args.args[1], &body, &err) == 0) {
+    if (cl_schema_body(args.args[1], &text, &body, &err) == 0) {
         char *subject = cl_rest_escape(args.args[0]);
         char *path = bs_asprintf("/subjects/%s/versions", subject);
         if (cl_rest_call(&args.rest, "POST", path, body, &answer, &err) == 0)
@@ -40,19 +38,20 @@ static int run_register(int argc, char **argv)
     }
     json_decref(body);
     json_decref(answer);
-    return cl_schema_finish(argv, &err);
+    bs_buf_deinit(&text);
+    return cl_schema_finish(&args, argv, &err);
 }
 
-static void print_array(const json_t *array, const char *prefix)
+static void print_array(const json_t *array)
 {
     size_t i;
     json_t *item;
     json_array_foreach(array, i, item)
     {
         if (json_is_string(item))
-            printf("%s%s\n", prefix, json_string_value(item));
+            printf("%s\n", json_string_value(item));
         else
-            printf("%s%lld\n", prefix, (long long)json_integer_value(item));
+            printf("%lld\n", (long long)json_integer_value(item));
     }
 }
 
@@ -67,11 +66,11 @@ static int run_list(int argc, char **argv)
     subject = cl_rest_escape(args.count ? args.args[0] : "");
     path = args.count ? bs_asprintf("/subjects/%s/versions", subject) : bs_strdup("/subjects");
     if (cl_rest_call(&args.rest, "GET", path, NULL, &answer, &err) == 0)
-        print_array(answer, "");
+        print_array(answer);
     json_decref(answer);
     bs_free(path);
     bs_free(subject);
-    return cl_schema_finish(argv, &err);
+    return cl_schema_finish(&args, argv, &err);
 }
 
 static int run_show(int argc, char **argv)
@@ -93,43 +92,7 @@ static int run_show(int argc, char **argv)
     bs_free(path);
     bs_free(version);
     bs_free(subject);
-    return cl_schema_finish(argv, &err);
-}
-
-/* FILE --subject SUBJECT; or both as arguments, as register takes them. */
-static int run_check(int argc, char **argv)
-{
-    struct cl_schema_args args;
-    struct bs_error err = {0};
-    json_t *body = NULL, *answer = NULL;
-    const char *subject, *file;
-    int status = CL_OK;
-    cl_schema_args_parse(&args, CL_SCHEMA_SUBJECT, "FILE.avsc --subject SUBJECT",
-                         "Asks whether a schema may follow the subject's versions, without "
-                         "registering it. Exit status 1 when it may not; the reasons name the "
-                         "fields.",
-                         1, argc, argv);
-    if ((args.subject != NULL) != (args.count == 1)) {
-        fprintf(stderr, "%s: usage: %s FILE.avsc --subject SUBJECT\n", argv[0], argv[0]);
-        return CL_USAGE;
-    }
-    subject = args.subject ? args.subject : args.args[0];
-    file = args.args[args.count - 1];
-    if (read_body(file, &body, &err) == 0) {
-        char *part = cl_rest_escape(subject);
-        char *path = bs_asprintf("/compatibility/subjects/%s/versions?verbose=true", part);
-        if (cl_rest_call(&args.rest, "POST", path, body, &answer, &err) == 0) {
-            bool well = json_is_true(json_object_get(answer, "is_compatible"));
-            printf("%s: %s\n", subject, well ? "compatible" : "not compatible");
-            print_array(json_object_get(answer, "messages"), "  ");
-            status = well ? CL_OK : CL_FAILED;
-        }
-        bs_free(path);
-        bs_free(part);
-    }
-    json_decref(body);
-    json_decref(answer);
-    return err.code ? cl_schema_finish(argv, &err) : status;
+    return cl_schema_finish(&args, argv, &err);
 }
 
 static int run_delete(int argc, char **argv)
@@ -149,7 +112,7 @@ static int run_delete(int argc, char **argv)
     bs_free(path);
     bs_free(version);
     bs_free(subject);
-    return cl_schema_finish(argv, &err);
+    return cl_schema_finish(&args, argv, &err);
 }
 
 static int run_level(int argc, char **argv)
@@ -175,7 +138,7 @@ static int run_level(int argc, char **argv)
     json_decref(answer);
     bs_free(path);
     bs_free(subject);
-    return cl_schema_finish(argv, &err);
+    return cl_schema_finish(&args, argv, &err);
 }
 
 int cl_schema_main(int argc, char **argv)
@@ -184,7 +147,7 @@ int cl_schema_main(int argc, char **argv)
         {"register", "add a schema to a subject", run_register},
         {"list", "subjects, or versions of one", run_list},
         {"show", "print a schema", run_show},
-        {"check", "may this schema follow?", run_check},
+        {"check", "may this schema follow?", cl_schema_check},
         {"delete", "remove a subject or version", run_delete},
         {"level", "show or set compatibility", run_level},
         {"canonical", "the text that a registry stores", cl_schema_canonical},

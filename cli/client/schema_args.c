@@ -15,6 +15,7 @@ enum {
     KEY_READER,
     KEY_FORCE,
     KEY_NEW_IDS,
+    KEY_SERDE,
 };
 
 struct row {
@@ -28,6 +29,12 @@ static const struct row ROWS[] = {
       .key = KEY_REGISTRY,
       .arg = "URL",
       .doc = "Default $WEIR_REGISTRY_URL or http://127.0.0.1:8081"}},
+    {0,
+     {.name = "serde",
+      .key = KEY_SERDE,
+      .arg = "NAME=VALUE",
+      .doc = "An option of the registry's client, as basic.auth.user.info=ME:SECRET or "
+             "max.retries=0; may be repeated"}},
     {CL_SCHEMA_PERMANENT,
      {.name = "permanent", .key = KEY_PERMANENT, .doc = "For good, after a first delete"}},
     {CL_SCHEMA_SUBJECT,
@@ -55,7 +62,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     struct cl_schema_args *args = state->input;
     switch (key) {
     case KEY_REGISTRY:
-        args->rest.url = arg;
+        args->serde.url = arg;
+        return 0;
+    case KEY_SERDE:
+        if (cl_serde_add(&args->serde, arg) != 0)
+            argp_error(state, "--serde takes NAME=VALUE, not '%s'", arg);
         return 0;
     case KEY_PERMANENT:
         args->permanent = true;
@@ -95,23 +106,27 @@ void cl_schema_args_parse(struct cl_schema_args *args, unsigned options, const c
     struct argp_option table[ROW_COUNT + 1] = {0};
     struct argp argp = {.options = table, .parser = parse_option, .args_doc = args_doc, .doc = doc};
     const char *url = getenv("WEIR_REGISTRY_URL");
+    struct bs_error err = {0};
     size_t count = 0;
     for (size_t i = 0; i < ROW_COUNT; i++)
         if (ROWS[i].when ? (options & ROWS[i].when) != 0 : !(options & CL_SCHEMA_LOCAL))
             table[count++] = ROWS[i].option;
-    *args =
-        (struct cl_schema_args){.rest = {.url = url && *url ? url : "http://127.0.0.1:8081",
-                                         .content_type = "application/vnd.schemaregistry.v1+json",
-                                         .name = "schema registry"}};
+    *args = (struct cl_schema_args){.serde.url = url && *url ? url : "http://127.0.0.1:8081"};
     cl_verb_parse(&argp, argc, argv, args);
     if (args->count < least) {
         fprintf(stderr, "%s: too few arguments; usage: %s %s\n", argv[0], argv[0], args_doc);
         exit(CL_USAGE);
     }
+    if (!(options & CL_SCHEMA_LOCAL) && cl_serde_client(&args->serde, &args->rest.registry, &err)) {
+        cl_verb_fail(argv[0], &err, NULL);
+        exit(CL_USAGE);
+    }
 }
 
-int cl_schema_finish(char **argv, const struct bs_error *err)
+int cl_schema_finish(struct cl_schema_args *args, char **argv, const struct bs_error *err)
 {
+    rc_client_free(args->rest.registry);
+    bs_free(args->serde.settings);
     return err->code == 0
                ? CL_OK
                : cl_verb_fail(argv[0], err,

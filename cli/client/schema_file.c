@@ -36,7 +36,7 @@ int cl_schema_canonical(int argc, char **argv)
     }
     sd_schema_unref(schema);
     bs_buf_deinit(&out);
-    return cl_schema_finish(argv, &err);
+    return cl_schema_finish(&args, argv, &err);
 }
 
 static int decode(const struct cl_schema_args *args, const struct sd_schema *writer,
@@ -80,5 +80,5 @@ int cl_schema_decode(int argc, char **argv)
     sd_schema_unref(writer);
     sd_schema_unref(reader);
     bs_buf_deinit(&out);
-    return cl_schema_finish(argv, &err);
+    return cl_schema_finish(&args, argv, &err);
 }

@@ -18,6 +18,7 @@ start_registry() {
 say "canonical"
 schema v1 '{ "name": "Fruit", "type": "record", "extra": 1.0,
     "fields": [{"type": {"type": "string"}, "name": "name"}] }'
+schema v0 '{"type":"record","name":"Fruit","fields":[]}'
 schema v2 '{"type":"record","name":"Fruit","fields":[{"name":"name","type":"string"},
     {"name":"weight","type":["null","double"],"default":null}]}'
 schema v3 '{"type":"record","name":"Fruit","fields":[{"name":"name","type":"string"},{"name":"price","type":"int"}]}'
@@ -48,6 +49,11 @@ say "check"
 "$weir" schema check fruit-value "$stage/v2.avsc" || fail "check with two arguments"
 expect_fail 1 "not compatible" "$weir" schema check "$stage/v3.avsc" --subject fruit-value
 grep -q "'price' at path '/fields/1'" "$stage/said" || fail "check gives no reason: $(cat "$stage/said")"
+grep -q "READER_FIELD_MISSING_DEFAULT_VALUE: The field" "$stage/said" || fail "the reason is no sentence"
+grep -q 'not compatible with version 1 (BACKWARD)' "$stage/said" || fail "check does not name version and level"
+grep -q '^--- fruit-value version 1' "$stage/said" || fail "check shows no diff"
+grep -q '^+.*{"name":"price","type":"int"}' "$stage/said" || fail "the diff has not the new field"
+grep -q oldSchema "$stage/said" && fail "check shows raw messages"
 expect_fail 1 "strin" "$weir" schema check "$stage/broken.avsc" --subject fruit-value
 expect_fail 2 "--subject" "$weir" schema check "$stage/v1.avsc"
 
@@ -57,20 +63,34 @@ say "export, import"
 curl -fsS -o "$stage/answer" -H 'Content-Type: application/json' "$WEIR_REGISTRY_URL/subjects/basket/versions" -d '{
     "schema": "{\"type\":\"array\",\"items\":\"Fruit\"}", "metadata": {"properties": {"owner": "me"}},
     "references": [{"name": "Fruit", "subject": "fruit-value", "version": 1}]}' || fail "register with a reference"
+"$weir" schema level basket FULL >/dev/null
+curl -fsS -o "$stage/answer" -X PUT -H 'Content-Type: application/json' "$WEIR_REGISTRY_URL/mode/a%2Fb%20%C3%BC" -d '{"mode":"READONLY"}'
+"$weir" schema register :.lab:fruit-value "$stage/v1.avsc" >/dev/null || fail "register in a context"
+curl -fsS -o "$stage/answer" -X PUT -H 'Content-Type: application/json' "$WEIR_REGISTRY_URL/config/:.lab:" -d '{"compatibility":"NONE"}'
+"$weir" schema delete fruit-value 2 >/dev/null || fail "delete a version"
 "$weir" schema export "$stage/lines" || fail "export"
-same "$(wc -l <"$stage/lines")" 4
+grep -q '"subject":"fruit-value","version":2.*"deleted":true' "$stage/lines" || fail "the deleted version is not in it"
+grep -q '"subject":":.lab:fruit-value"' "$stage/lines" || fail "the context is not in it"
+grep -q '"mode":"READONLY"' "$stage/lines" || fail "the mode is not in it"
+same "$(wc -l <"$stage/lines")" 9
 "$weir" schema export >"$stage/stdout" && cmp "$stage/lines" "$stage/stdout" || fail "export to standard output"
 
 start_registry two _other
-"$weir" schema import "$stage/lines" | grep -q '4 versions' || fail "import"
+"$weir" schema import "$stage/lines" | grep -q '^5 versions imported, 0 were there, 4 settings' || fail "import"
 "$weir" schema export "$stage/again" && cmp "$stage/lines" "$stage/again" || fail "the copy is another"
 curl -fsS "$WEIR_REGISTRY_URL/mode/fruit-value?defaultToGlobal=true" | grep -q READWRITE || fail "the mode stayed"
-expect_fail 1 "line 1.*existing" "$weir" schema import "$stage/lines"
-"$weir" schema import --force "$stage/lines" || fail "import again with --force"
+"$weir" schema import "$stage/lines" | grep -q '^0 versions imported, 5 were there' || fail "import again"
 "$weir" schema export "$stage/again" && cmp "$stage/lines" "$stage/again" || fail "a second import changed something"
 "$weir" schema register next "$stage/v1.avsc" | grep -q 'id 1$' || fail "an imported schema has another id"
 schema other '"long"'
 "$weir" schema register next-value "$stage/other.avsc" | grep -q 'id 5$' || fail "ids do not go on behind those imported"
+# a subject that has more than the file, and a version that is another
+"$weir" schema register fruit-value "$stage/v0.avsc" >/dev/null || fail "register one more"
+sed 's/"id":2/"id":7/; s/"version":2/"version":9/' "$stage/lines" | grep '"id":7' >"$stage/more"
+expect_fail 1 'more line 1.*existing.*--force' "$weir" schema import "$stage/more"
+"$weir" schema import --force "$stage/more" | grep -q '^1 versions imported' || fail "import by force"
+sed 's/Fruit/Fruta/g' "$stage/lines" >"$stage/bad"
+expect_fail 1 'bad line 1.*another schema' "$weir" schema import "$stage/bad"
 printf '{"subject":"x"}\n' >"$stage/bad"
 expect_fail 1 'bad line 1.*schema' "$weir" schema import "$stage/bad"
 printf '\n{"subject"\n' >"$stage/bad"
@@ -81,5 +101,5 @@ curl -sS "$WEIR_REGISTRY_URL/mode/z" | grep -q 40409 || fail "mode IMPORT stayed
 
 start_registry three _third
 "$weir" schema import --new-ids "$stage/lines" || fail "import with new ids"
-same "$("$weir" schema list | tr '\n' ' ')" "a/b ü basket fruit-value "
+same "$("$weir" schema list | tr '\n' ' ')" ":.lab:fruit-value a/b ü basket fruit-value "
 for name in one two three broker; do stop $name; done
