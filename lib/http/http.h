@@ -15,7 +15,7 @@ struct ht_request {
     const char *method;
     const char *sent_path; /* raw, as sent, without the query */
     const char *path;      /* the same, or what the rewrite hook made of it */
-    const char *params[4]; /* the pattern's {…} parts, percent-decoded, in order */
+    const char *params[4]; /* the pattern's {…} parts, percent-decoded UTF-8, in order */
     struct bs_bytes body;
     struct bs_arena *arena; /* of this request: for whatever the handler makes */
     const struct ht_route *route;

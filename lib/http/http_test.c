@@ -183,6 +183,8 @@ static void test_routes(void **state)
            "{\"error_code\":404,\"message\":\"HTTP 404 Not Found\"}");
     expect(port, "GET", "/things/a%00b", NULL, 400,
            "{\"error_code\":400,\"message\":\"HTTP 400 Bad Request\"}");
+    expect(port, "GET", "/things/a%FF", NULL, 400,
+           "{\"error_code\":400,\"message\":\"HTTP 400 Bad Request\"}");
     expect(port, "DELETE", "/things/a", NULL, 204, "");
     expect(port, "HEAD", "/things/a", NULL, 200, "");
     ht_server_close(server);

@@ -88,8 +88,9 @@ static bool take_params(const struct segments *pattern, const struct segments *p
         if (!is_param(pattern->text[i], pattern->len[i]))
             continue;
         params[count] = ht_percent_decode(arena, path->text[i], path->len[i]);
-        if (params[count++] == NULL)
+        if (params[count] == NULL || !bs_utf8_valid(bs_bytes_text(params[count])))
             return false;
+        count++;
     }
     return true;
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# registry_test.sh python|go|javascript|kcat: clients of Confluent's registry against the broker and the registry.
+# registry_test.sh python|go|javascript|java|kcat: clients of Confluent's registry against the broker and the registry.
 . "$(dirname "$0")/../system/stage.sh"
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/weir
@@ -43,16 +43,41 @@ javascript_client() {
         : >"$modules/complete"
     fi
 }
+# Confluent's own packages are not on Maven Central; Flink's Avro format carries its client.
+java_client() {
+    downloads "flink-sql-avro-confluent-registry from Maven Central" mvn
+    jars=$cache/registry-java-2.0.0
+    [ ! -f "$jars/complete" ] || return 0
+    rm -rf -- "$jars"
+    mkdir -p "$jars"
+    cat >"$jars/pom.xml" <<X
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>weir</groupId><artifactId>registry-client</artifactId><version>1</version><packaging>pom</packaging>
+  <dependencies>
+    <dependency><groupId>org.apache.flink</groupId><artifactId>flink-sql-avro-confluent-registry</artifactId><version>2.0.0</version></dependency>
+    <dependency><groupId>com.google.guava</groupId><artifactId>guava</artifactId><version>33.4.0-jre</version></dependency>
+    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>1.7.36</version></dependency>
+  </dependencies>
+</project>
+X
+    timeout 400 mvn -q -B -Dstyle.color=never -f "$jars/pom.xml" \
+        org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
+        -DoutputDirectory="$jars" -DincludeScope=runtime >"$stage/mvn.log" 2>&1 ||
+        skip "its packages cannot be had from Maven Central"
+    : >"$jars/complete"
+}
 
 case $1 in
 python) python_client ;;
 go) go_client ;;
 javascript) javascript_client ;;
+java) java_client ;;
 kcat)
     command -v kcat >/dev/null || skip "kcat is not installed; scripts/deps --test installs it"
     kcat -V | grep -q Avro || skip "this kcat is built without Avro"
     ;;
-*) fail "which client? python, go, javascript or kcat" ;;
+*) fail "which client? python, go, javascript, java or kcat" ;;
 esac
 
 start broker "$weir" broker --data "$stage/data" --listen 127.0.0.1:0
@@ -73,6 +98,10 @@ go)
 javascript)
     NODE_PATH=$modules/node_modules timeout 60 node "$top/tests/interop/registry_client.js" "$registry" \
         2>"$stage/client.log" || fail "the JavaScript clients"
+    ;;
+java)
+    timeout 100 java -cp "$jars/*" "$top/tests/interop/RegistryClient.java" "$registry" \
+        2>"$stage/client.log" || fail "Confluent's Java client"
     ;;
 kcat)
     "$weir" topic create flights --partitions 1 --bootstrap "$bootstrap" >/dev/null
