@@ -70,10 +70,15 @@ static bool named_entry(struct sr_call *call, struct named *ret)
     int32_t id;
     if (!sr_id_param(call, call->request->params[0], &id))
         return false;
-    if (find_id(call->store, sr_query_subject(call), id, ret))
-        return sr_must_read_entry(call, ret->entry);
-    sr_fail(call, 40403, "Schema %d not found", (int)id);
-    return false;
+    if (!find_id(call->store, sr_query_subject(call), id, ret)) {
+        sr_fail(call, 40403, "Schema %d not found", (int)id);
+        return false;
+    }
+    if (ret->subject && !sr_may_read(call, ret->subject->name)) {
+        ret->subject = NULL; /* the id may be another's that can be told */
+        ret->version = NULL;
+    }
+    return sr_must_read_entry(call, ret->entry);
 }
 
 /* Where references of the schema without a context are. */
@@ -217,9 +222,15 @@ int sr_schema_by_guid(void *ctx, struct ht_request *request, struct ht_response 
         struct named named = {0};
         struct sr_content wanted;
         bool fine = guid_param(&call, &wanted);
-        for (size_t i = 0; fine && i < sr_store_space_count(call.store) && !named.entry; i++) {
-            named.space = sr_store_space_at(call.store, i);
-            named.entry = sr_space_digest(named.space, &wanted);
+        for (size_t i = 0; fine && i < sr_store_space_count(call.store); i++) {
+            const struct sr_space *space = sr_store_space_at(call.store, i);
+            const struct sr_entry *entry = sr_space_digest(space, &wanted);
+            if (entry && (named.entry == NULL || sr_may_read_entry(&call, entry))) {
+                named.space = space;
+                named.entry = entry;
+            }
+            if (entry && sr_may_read_entry(&call, entry))
+                break;
         }
         if (named.entry && sr_must_read_entry(&call, named.entry))
             put_entry(&call, &named);
