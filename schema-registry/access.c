@@ -136,6 +136,21 @@ bool sr_must_read(struct sr_call *call, const char *subject)
     return must(call, SR_OP_READ, subject);
 }
 
+bool sr_may_read_space(const struct sr_call *call, const struct sr_space *space)
+{
+    if (call->identity.user == NULL || strcmp(space->context, SR_CONTEXT_DEFAULT) == 0 ||
+        sr_user_may_all(call->identity.user))
+        return true;
+    if (sr_may_read(call, bs_arena_printf(call->request->arena, ":%s:", space->context)))
+        return true;
+    for (size_t i = 0; i < sr_store_subject_count(call->store); i++) {
+        const struct sr_subject *subject = sr_store_subject_at(call->store, i);
+        if (subject->space == space && sr_may_read(call, subject->name))
+            return true;
+    }
+    return false;
+}
+
 static bool uses(const struct sr_subject *subject, const struct sr_entry *entry)
 {
     for (size_t i = subject ? subject->count : 0; i-- > 0;)
@@ -160,6 +175,15 @@ bool sr_may_read_entry(const struct sr_call *call, const struct sr_entry *entry)
             return true;
     }
     return false;
+}
+
+bool sr_may_read_id(const struct sr_call *call, const char *name, int32_t id)
+{
+    const struct sr_entry *entry;
+    if (call->identity.user == NULL)
+        return true;
+    entry = sr_store_id(call->store, name, id);
+    return entry && sr_may_read_entry(call, entry);
 }
 
 bool sr_must_read_entry(struct sr_call *call, const struct sr_entry *entry)

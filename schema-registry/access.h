@@ -31,8 +31,12 @@ void sr_access_end(struct sr_call *call);
 bool sr_may_read(const struct sr_call *call, const char *subject);
 /* As sr_may_read, and sets the response where it is not so. */
 bool sr_must_read(struct sr_call *call, const char *subject);
+/* The default context, and those with a subject or settings that may be read. */
+bool sr_may_read_space(const struct sr_call *call, const struct sr_space *space);
 /* An id may be read by who may read a subject that uses it. */
 bool sr_may_read_entry(const struct sr_call *call, const struct sr_entry *entry);
+/* As sr_may_read_entry, of an id in the context of `name`; false for others' ids. */
+bool sr_may_read_id(const struct sr_call *call, const char *name, int32_t id);
 bool sr_must_read_entry(struct sr_call *call, const struct sr_entry *entry);
 
 #endif

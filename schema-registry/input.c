@@ -2,6 +2,7 @@
 #include "schema-registry/input.h"
 
 #include "lib/base/mem.h"
+#include "schema-registry/access.h"
 #include "schema-registry/compat_avro.h"
 #include "schema-registry/merge.h"
 #include "schema-registry/metadata.h"
@@ -140,6 +141,10 @@ static bool read_text(struct sr_call *call, const struct sd_value *json, struct 
         sr_fail(call, 42201, "Invalid schema: %s", err.text);
         return false;
     }
+    for (size_t i = 0; i < ret->content.ref_count; i++) /* its answers show what it refers to */
+        if (!sr_must_read(call, sr_name_beside(call->request->arena, call->subject,
+                                               ret->content.refs[i].subject)))
+            return false;
     return true;
 }
 

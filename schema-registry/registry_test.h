@@ -31,6 +31,8 @@ static struct {
     struct bs_config *config;
     void *role;
     struct rc_client *client;
+    const char *users;     /* a file, for authentication.method=BASIC; or NULL */
+    const char *user_info; /* of the client */
 } t;
 
 static inline rd_kafka_conf_t *quiet(void)
@@ -43,7 +45,7 @@ static inline rd_kafka_conf_t *quiet(void)
 static inline void start(void)
 {
     struct bs_error err = {0};
-    struct rc_options options = {.timeout_ms = 30000};
+    struct rc_options options = {.timeout_ms = 30000, .user_info = t.user_info};
     struct bs_buf health = BS_BUF_INIT;
     struct bs_arena arena = BS_ARENA_INIT;
     struct sd_value json;
@@ -54,6 +56,10 @@ static inline void start(void)
     bs_config_set(t.config, "kafkastore.bootstrap.servers", t.bootstrap, "test", NULL);
     bs_config_set(t.config, "kafkastore.topic", t.topic, "test", NULL);
     bs_config_set(t.config, "kafkastore.timeout.ms", "20000", "test", NULL);
+    if (t.users) {
+        bs_config_set(t.config, "authentication.method", "BASIC", "test", NULL);
+        bs_config_set(t.config, "authentication.file", t.users, "test", NULL);
+    }
     if (sr_role.open(t.config, (const char *const[]){NULL}, &t.role, &err) < 0)
         fail_msg("%s", err.text);
     for (int i = 0; (rc = sr_role.health(t.role, &health)) == 1 && i < 3000; i++) {

@@ -1,6 +1,7 @@
 /* Routes over contexts, and the one place where /contexts/{context}/… gets its meaning: the path
  * becomes the one with qualified names, before the table is searched; names in the query follow
  * request->scope. */
+#include "schema-registry/access.h"
 #include "schema-registry/route.h"
 #include "schema-registry/scope.h"
 
@@ -99,7 +100,8 @@ int sr_contexts_list(void *ctx, struct ht_request *request, struct ht_response *
         for (size_t i = 0; i < total; i++) {
             const struct sr_space *space = sr_store_space_at(call.store, i);
             if ((i == 0 || space->declared || space->used) &&
-                strncmp(space->context, prefix, strlen(prefix)) == 0)
+                strncmp(space->context, prefix, strlen(prefix)) == 0 &&
+                sr_may_read_space(&call, space))
                 list[found++] = space;
         }
         sr_page(&call, found, found, &from, &to);

@@ -183,6 +183,16 @@ static int id_compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Ids of schemas that may be read are moved to the front; how many. */
+static size_t readable(const struct sr_call *call, const char *name, int32_t *ids, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (sr_may_read_id(call, name, ids[i]))
+            ids[kept++] = ids[i];
+    return kept;
+}
+
 int sr_version_referrers(void *ctx, struct ht_request *request, struct ht_response *response)
 {
     struct sr_call call;
@@ -195,6 +205,7 @@ int sr_version_referrers(void *ctx, struct ht_request *request, struct ht_respon
         if (version == NULL)
             return sr_end(&call);
         count = sr_store_referrers(call.store, subject->name, version->number, deleted, &ids);
+        count = readable(&call, subject->name, ids, count);
         if (count)
             qsort(ids, count, sizeof *ids, id_compare);
         sr_page(&call, count, count, &from, &to);
