@@ -86,6 +86,7 @@ void sr_gate_close(struct sr_gate *gate)
     sr_gate_stop_leading(gate);
     sr_journal_close(gate->journal);
     sr_store_free(gate->store);
+    bs_arena_deinit(&gate->scratch);
     sr_owed_deinit(&gate->owed);
     for (size_t i = 0; i < gate->given_count; i++)
         bs_free(gate->given[i].context);

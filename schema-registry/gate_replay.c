@@ -143,15 +143,15 @@ static void set_lag(struct sr_gate *gate, int64_t next_offset)
 static void on_record(void *ctx, const struct sr_read *read)
 {
     struct sr_gate *gate = ctx;
-    struct bs_arena arena = BS_ARENA_INIT;
+    struct bs_arena *arena = &gate->scratch;
     struct bs_error err = {0};
     struct sr_record record, *rest = NULL;
     size_t rest_count = 0;
     int rc = read->key.ptr == NULL ? bs_error_set(&err, BS_EINVAL, "it has no key")
-                                   : sr_record_read(read->key, read->value, &arena, &record, &err);
+                                   : sr_record_read(read->key, read->value, arena, &record, &err);
     if (rc == 0 && read->rest.ptr && read->epoch >= 0)
-        rc = sr_bundle_rest(read->rest, &arena, &rest, &rest_count, &err);
-    if (rc == 0 && judge(gate, &record, read, rest, rest_count, &arena))
+        rc = sr_bundle_rest(read->rest, arena, &rest, &rest_count, &err);
+    if (rc == 0 && judge(gate, &record, read, rest, rest_count, arena))
         rc = apply(gate, &record, rest, rest_count, read, &err);
     if (rc < 0) {
         bs_metric_add(&gate->skips, 1);
@@ -160,7 +160,7 @@ static void on_record(void *ctx, const struct sr_read *read)
         sr_skipped_add(&gate->skipped, read->offset, err.text);
         pthread_mutex_unlock(&gate->progress);
     }
-    bs_arena_deinit(&arena);
+    bs_arena_reset(arena);
     bs_metric_set(&gate->offset, read->offset);
     set_lag(gate, read->offset + 1);
     set_applied(gate, read->offset);

@@ -36,6 +36,7 @@ struct sr_gate {
 
     pthread_rwlock_t state; /* guards store */
     struct sr_store *store;
+    struct bs_arena scratch; /* of the journal's thread: the record under way */
 
     pthread_mutex_t line; /* guards what follows */
     pthread_cond_t left;

@@ -26,6 +26,10 @@ static const struct bs_event broker_error = {
     "registry.broker-error", BS_LOG_WARN,
     "The connection to the broker reports an error; librdkafka goes on trying."};
 
+/* Room for records that are read and not applied yet. librdkafka 2.0 does not look again for up to
+ * a second once it is full: a replay or a burst of writes must rarely fill it. */
+#define QUEUED_KB "32768"
+
 enum { POLL_MS = 100, STEP_MS = 50, ASK_MS = 2000 };
 
 static const char EPOCH[] = "weir-epoch", REST[] = "weir-rest";
@@ -166,7 +170,7 @@ static int open_client(struct sr_journal *j, rd_kafka_type_t type, rd_kafka_t **
             (rc = set(conf, "enable.auto.commit", "false", err)) == 0 &&
             (rc = set(conf, "enable.partition.eof", "true", err)) == 0 &&
             (rc = set(conf, "fetch.wait.max.ms", "100", err)) == 0 &&
-            (rc = set(conf, "queued.max.messages.kbytes", "4096", err)) == 0)
+            (rc = set(conf, "queued.max.messages.kbytes", QUEUED_KB, err)) == 0)
             rc = set(conf, "auto.offset.reset", "earliest", err);
     }
     if (rc == 0) {
@@ -300,14 +304,16 @@ static void take_message(struct sr_journal *j, const rd_kafka_message_t *message
         take_record(j, message);
 }
 
-/* A second after the last record the allocator returns what requests and records took for a moment:
- * it keeps freed memory in every thread's arena, many times what the schemas take. */
+/* A second after the last record, and every ten seconds from then on, the allocator returns what
+ * requests and records took for a moment: it keeps freed memory in every thread's arena, many times
+ * what the schemas take. */
 static void give_back(int *quiet, bool record)
 {
-    if (record)
-        *quiet = 0;
-    else if (*quiet <= 1000 / POLL_MS && ++*quiet == 1000 / POLL_MS)
+    *quiet = record ? 0 : *quiet + 1;
+    if (*quiet == 1000 / POLL_MS)
         malloc_trim(0);
+    else if (*quiet == 11000 / POLL_MS)
+        *quiet = 1000 / POLL_MS - 1;
 }
 
 static void *read_topic(void *arg)

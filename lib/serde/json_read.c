@@ -153,10 +153,10 @@ static int read_unicode(struct reader *r, uint8_t **to)
 /* The rest of a string from its first escape on: decoded in place. */
 static int read_escaped(struct reader *r, uint8_t *from, struct bs_bytes *ret)
 {
-    static const char plain[] = "\"\\/bfnrt", value[] = "\"\\/\b\f\n\r\t";
+    static const uint8_t values[256] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+                                        ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
     uint8_t *to = r->at;
     while (r->at < r->end && *r->at != '"') {
-        const char *escape;
         if (*r->at < 0x20)
             return fail(r, "a control character in a string must be escaped");
         if (*r->at != '\\') {
@@ -172,11 +172,9 @@ static int read_escaped(struct reader *r, uint8_t *from, struct bs_bytes *ret)
                 return rc;
             continue;
         }
-        escape = *r->at ? strchr(plain, *r->at) : NULL;
-        if (escape == NULL)
+        if (values[*r->at] == 0)
             return fail(r, "unknown escape in a string");
-        *to++ = (uint8_t)value[escape - plain];
-        r->at++;
+        *to++ = values[*r->at++];
     }
     if (r->at >= r->end)
         return fail(r, "");
