@@ -6,6 +6,7 @@
 #include "lib/serde/compat.h"
 
 #include "lib/base/mem.h"
+#include "lib/serde/schema_model.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -178,25 +179,25 @@ static void add_undecided(struct check *c, const struct path *path, struct sd_pr
     add(c, out, SD_UNDECIDED, path, "the schemas are too large to be compared");
 }
 
-static const char *base_name(const char *full)
-{
-    const char *dot = strrchr(full, '.');
-    return dot ? dot + 1 : full;
-}
-
 /* "both schemas are … whose (unqualified) names match"; "aliases": a reader's alias may be the
  * writer's full name. */
+static bool names_fit(struct check *c, const struct sd_node *reader, const struct sd_node *writer)
+{
+    if (strcmp(sd_more(reader)->base, sd_more(writer)->base) == 0)
+        return true;
+    c->steps += reader->alias_count;
+    for (size_t i = 0; i < reader->alias_count; i++)
+        if (strcmp(reader->aliases[i], writer->name) == 0)
+            return true;
+    return false;
+}
+
 static void check_names(struct check *c, const struct sd_node *reader, const struct sd_node *writer,
                         const struct path *path, struct sd_problems *out)
 {
     struct path here = {.up = path, .name = "name"};
-    if (strcmp(base_name(reader->name), base_name(writer->name)) == 0)
-        return;
-    c->steps += reader->alias_count;
-    for (size_t i = 0; i < reader->alias_count; i++)
-        if (strcmp(reader->aliases[i], writer->name) == 0)
-            return;
-    add(c, out, SD_NAME_MISMATCH, &here, "expected: %s", writer->name);
+    if (!names_fit(c, reader, writer))
+        add(c, out, SD_NAME_MISMATCH, &here, "expected: %s", writer->name);
 }
 
 /* "both schemas are fixed whose sizes … match" */
@@ -318,11 +319,13 @@ static bool promotes(enum sd_avro writer, enum sd_avro reader)
     }
 }
 
-/* Can types of these kinds fit at all? Unions: that has to be seen. */
-static bool kinds_fit(enum sd_avro reader, enum sd_avro writer)
+/* Can they fit at all, by kind and name? Unions: that has to be seen. */
+static bool may_fit(struct check *c, const struct sd_node *reader, const struct sd_node *writer)
 {
-    return reader == writer || reader == SD_AVRO_UNION || writer == SD_AVRO_UNION ||
-           promotes(writer, reader);
+    if (reader->kind == writer->kind)
+        return reader->name == NULL || names_fit(c, reader, writer);
+    return reader->kind == SD_AVRO_UNION || writer->kind == SD_AVRO_UNION ||
+           promotes(writer->kind, reader->kind);
 }
 
 /* Is there a branch of the reader (itself, if it is no union) that reads the writer's type? If only
@@ -337,7 +340,7 @@ static void check_branch(struct check *c, const struct sd_node *reader,
     for (size_t i = 0; i < (is_union ? reader->branch_count : 1) && !found && !spent(c); i++) {
         const struct sd_node *branch = is_union ? reader->branches[i] : reader;
         struct sd_problems inner = {0};
-        if (!kinds_fit(branch->kind, writer->kind)) {
+        if (!may_fit(c, branch, writer)) {
             c->steps++;
             continue;
         }

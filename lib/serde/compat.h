@@ -40,7 +40,7 @@ enum sd_compat_rules {
 
 /* Bounds. What is beyond is SD_UNDECIDED, which counts as incompatible. */
 enum {
-    SD_COMPAT_STEPS_MAX = 5000000, /* pairs of types, fields, symbols and aliases looked at */
+    SD_COMPAT_STEPS_MAX = 2000000, /* pairs of types, fields, symbols and aliases looked at */
     SD_COMPAT_PAIRS_MAX = 100000,  /* pairs of types remembered */
     SD_COMPAT_PROBLEMS_MAX = 1000,
     SD_COMPAT_TEXT_MAX = 4 << 20, /* of all paths and infos together */
