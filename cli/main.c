@@ -31,6 +31,7 @@ static const struct row ROWS[] = {
     {.name = "schema", .summary = "register, list, check schemas", .module = "client"},
     {.name = "connector", .summary = "create, watch, pause connectors", .module = "client"},
     {.name = "test", .summary = "run a pipeline's tests, without a broker", .module = "worker"},
+    {.name = "pipeline", .summary = "show what a pipeline is made of", .module = "worker"},
     {.name = "docs", .run = cl_docs_main},
     {.name = "version", .summary = "print the version", .run = run_version},
     {.name = "help", .summary = "print this list", .run = run_help},

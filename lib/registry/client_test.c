@@ -134,7 +134,9 @@ static void test_by_id(void **state)
     struct fixture *f = *state;
     struct sd_schema *schema, *again;
     struct bs_error err;
+    memset(&err, 0, sizeof err);
     assert_int_equal(rc_schema_by_id(f->client, 1, &schema, &err), 0);
+    assert_int_equal(err.code, 0); /* the first URL's failure is none */
     assert_int_equal(rc_schema_by_id(f->client, 1, &again, &err), 0);
     assert_ptr_equal(schema, again);
     assert_int_equal(atomic_load(&asked), 1);

@@ -224,16 +224,14 @@ int rc_serde_set(struct bs_config *config, bool key, const char *name, const cha
 {
     static const char *const SIDES[] = {"value.", "key."};
     for (int side = 0; side < 2; side++) {
+        const struct bs_option *row = bs_option_find(&rc_serde_options, name);
         size_t len = strlen(SIDES[side]);
         if (strncmp(name, SIDES[side], len) != 0)
             continue;
-        if (bs_option_find(&rc_serde_options, name) == NULL)
+        if (row == NULL && (row = bs_option_find(&rc_serde_options, name + len)) != NULL)
             name += len;
-        if (side != (int)key) { /* of the other side, and checked there too */
-            const struct bs_option *row = bs_option_find(&rc_serde_options, name);
-            if (row)
-                return bs_option_check(row, value, err);
-        }
+        if (row && side != (int)key) /* of the other side, and checked there too */
+            return bs_option_check(row, value, err);
         break;
     }
     return bs_config_set(config, name, value, source, err);

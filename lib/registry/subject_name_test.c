@@ -73,6 +73,9 @@ static void test_options(void **state)
                      BS_ENOTFOUND);
     assert_non_null(strstr(err.text, "auto.register.schemas"));
     assert_non_null(strstr(err.text, "f.lua:3"));
+    assert_int_equal(rc_serde_set(config, true, "value.subject.name.strateg", "x", "here", &err),
+                     BS_ENOTFOUND);
+    assert_non_null(strstr(err.text, "'value.subject.name.strategy'"));
     assert_int_equal(rc_serde_set(config, false, "bearer.auth.token", "t", "here", &err),
                      BS_EUNSUPPORTED);
     assert_int_equal(rc_serde_set(above, false, "use.schema.id", "9", "above", &err), 0);

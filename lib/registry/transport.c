@@ -243,12 +243,13 @@ int rc_transport_ask(struct rc_transport *transport, const char *method, const c
                      const char *body, struct bs_buf *out, int *ret_status, struct bs_error *err)
 {
     size_t before = out->len, first = rc_shared_first(transport->shared);
+    struct bs_error failed = {0}; /* the caller's says what the whole came to */
     bool answered = false;
     int rc = 0;
     for (size_t i = 0; i < transport->server_count; i++) {
         size_t at = (first + i) % transport->server_count, start = out->len;
         int status = 0;
-        rc = ask_one(transport, &transport->servers[at], method, path, body, out, &status, err);
+        rc = ask_one(transport, &transport->servers[at], method, path, body, out, &status, &failed);
         if (rc < 0)
             continue;
         if (start > before)
@@ -260,6 +261,8 @@ int rc_transport_ask(struct rc_transport *transport, const char *method, const c
         if (!may_pass(0, status))
             break;
     }
+    if (!answered && err)
+        *err = failed;
     return answered ? 0 : rc;
 }
 
@@ -283,11 +286,15 @@ int rc_transport_ask_again(struct rc_transport *transport, const char *method, c
 {
     size_t before = out->len;
     for (int round = 0;; round++) {
-        int rc = rc_transport_ask(transport, method, path, body, out, ret_status, err);
+        struct bs_error failed = {0};
+        int rc = rc_transport_ask(transport, method, path, body, out, ret_status, &failed);
         int64_t ms;
         struct timespec pause;
-        if (!may_pass(rc, *ret_status) || round >= transport->options.retries_max)
+        if (!may_pass(rc, *ret_status) || round >= transport->options.retries_max) {
+            if (rc < 0 && err)
+                *err = failed;
             return rc;
+        }
         out->len = before;
         ms = wait_of(&transport->options, round);
         pause = (struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};

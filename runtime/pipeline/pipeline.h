@@ -64,6 +64,7 @@ struct rt_subtopology {
 
 struct rt_global {
     const char *topic;
+    bool avro_key, avro_value;  /* a schema's id in a header is put in front of them */
     struct rt_store_spec store; /* raw key bytes → raw value bytes as in the topic */
 };
 

@@ -118,6 +118,9 @@ void rt_pipeline_make_plan(struct rt_pipeline *pipeline, const char *file, size_
     plan->globals = globals;
     for (size_t i = 0; i < graph->node_count; i++)
         if (graph->nodes[i].op == RT_OP_GLOBAL)
-            globals[plan->global_count++] = (struct rt_global){
-                .topic = graph->nodes[i].topics[0], .store = store_spec(&graph->nodes[i])};
+            globals[plan->global_count++] =
+                (struct rt_global){.avro_key = graph->nodes[i].key.type == RT_TYPE_AVRO,
+                                   .avro_value = graph->nodes[i].value.type == RT_TYPE_AVRO,
+                                   .topic = graph->nodes[i].topics[0],
+                                   .store = store_spec(&graph->nodes[i])};
 }

@@ -104,10 +104,53 @@ static int open_consumer(struct rt_keeper *keeper, struct bs_error *err)
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : rt_client_fail(err, code, "global tables");
 }
 
+/* Rows are kept as their topic has them, but for schema ids that stand in headers: rows have none.
+ */
+static int take_schema_header(struct rt_keeper *keeper, const rd_kafka_message_t *message, bool key,
+                              struct bs_buf *buf, struct bs_bytes *data, struct bs_error *err)
+{
+    rd_kafka_headers_t *headers;
+    const void *value;
+    size_t len;
+    int rc;
+    if (!data->ptr || rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        rd_kafka_header_get_last(headers, rc_schema_header(key), &value, &len) !=
+            RD_KAFKA_RESP_ERR_NO_ERROR ||
+        !value)
+        return 0;
+    bs_buf_reset(buf);
+    rc = rt_schema_plain(&keeper->app->shared->schemas, bs_bytes(value, len), *data, buf, err);
+    *data = bs_buf_bytes(buf);
+    return rc == 0 ? 0
+                   : bs_error_wrap(err, "%s[%d]@%lld", rd_kafka_topic_name(message->rkt),
+                                   (int)message->partition, (long long)message->offset);
+}
+
+static int put_row(struct rt_keeper *keeper, size_t table, const rd_kafka_message_t *message,
+                   struct bs_error *err)
+{
+    const struct rt_global *global = &keeper->app->plan->globals[table];
+    struct bs_bytes key = bs_bytes(message->key, message->key_len);
+    struct bs_bytes value = bs_bytes(message->payload, message->payload ? message->len : 0);
+    struct bs_buf key_buf = BS_BUF_INIT, value_buf = BS_BUF_INIT;
+    rd_kafka_timestamp_type_t type;
+    int rc = 0;
+    if (global->avro_key)
+        rc = take_schema_header(keeper, message, true, &key_buf, &key, err);
+    if (rc == 0 && global->avro_value)
+        rc = take_schema_header(keeper, message, false, &value_buf, &value, err);
+    if (rc == 0)
+        rt_globals_put(keeper->app->globals, table, key, value,
+                       rd_kafka_message_timestamp(message, &type));
+    bs_buf_deinit(&key_buf);
+    bs_buf_deinit(&value_buf);
+    return rc;
+}
+
 static int take(struct rt_keeper *keeper, const rd_kafka_message_t *message, struct bs_error *err)
 {
-    rd_kafka_timestamp_type_t type;
     bool eof = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+    int rc = 0;
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR && !eof) {
         if (bs_error_class(rt_client_code(message->err)) == BS_RETRY)
             return 0;
@@ -124,12 +167,12 @@ static int take(struct rt_keeper *keeper, const rd_kafka_message_t *message, str
                                 place->position);
         if (eof || !message->key) /* a row without a key is no row: Kafka Streams skips it too */
             continue;
-        rt_globals_put(keeper->app->globals, place->table, bs_bytes(message->key, message->key_len),
-                       bs_bytes(message->payload, message->payload ? message->len : 0),
-                       rd_kafka_message_timestamp(message, &type));
+        rc = put_row(keeper, place->table, message, err);
+        if (rc != 0)
+            break;
         keeper->records++;
     }
-    return 0;
+    return rc;
 }
 
 static int read_batch(struct rt_keeper *keeper, struct bs_error *err)

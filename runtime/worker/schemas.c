@@ -24,7 +24,7 @@ static int read_options(const struct rt_schema_port *port, const struct rt_schem
                                                 "key.schema.id.deserializer"};
     int rc = 0;
     for (size_t i = 0; i < ask->option_count && rc == 0; i++)
-        rc = rc_serde_set(ret, ask->key, ask->options[i].name, ask->options[i].value, ask->where,
+        rc = rc_serde_set(ret, ask->key, ask->options[i].name, ask->options[i].value, "options",
                           err);
     if (rc != 0)
         return rc;
@@ -81,6 +81,24 @@ static int choose(void *ctx, const struct rt_schema_ask *ask, struct rt_schema_a
         rc = pick(port, ask, config, ret, err);
     }
     bs_config_free(config);
+    return rc;
+}
+
+int rt_schema_plain(const struct rt_schema_port *port, struct bs_bytes header, struct bs_bytes data,
+                    struct bs_buf *out, struct bs_error *err)
+{
+    struct sd_schema *schema = NULL;
+    struct sd_schema_id id;
+    struct bs_bytes payload;
+    int rc = sd_schema_id_split(header, data, &id, &payload, err);
+    if (rc == 0 && id.is_guid)
+        rc = port->client ? rc_schema_by_guid(port->client, id.guid, &id.id, &schema, err)
+                          : bs_error_set(err, BS_ENOTFOUND, "there is no registry to ask");
+    sd_schema_unref(schema);
+    if (rc == 0) {
+        sd_envelope_put(out, id.id);
+        bs_buf_put(out, payload.ptr, payload.len);
+    }
     return rc;
 }
 

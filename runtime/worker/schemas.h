@@ -13,6 +13,9 @@ struct rt_schema_port {
     bool dry; /* schemas of files are not registered: nothing will be written with them */
 };
 
+/* Data whose schema a header names, as data with the id in front, appended to `out`. */
+int rt_schema_plain(const struct rt_schema_port *port, struct bs_bytes header, struct bs_bytes data,
+                    struct bs_buf *out, struct bs_error *err);
 /* `port` lives as long as the pipeline. */
 struct rt_schemas rt_schemas_of(const struct rt_schema_port *port);
 

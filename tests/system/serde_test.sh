@@ -1,0 +1,139 @@
+#!/bin/sh
+# Options of Avro serializers, by Confluent's names, wherever Avro is written and read: produce and
+# consume, a worker's pipelines and connectors, with a registry that asks for a password.
+. "$(dirname "$0")/stage.sh"
+same() { [ "$1" = "$2" ] || fail "wanted '$2', got '$1'"; }
+hides() { grep -q secret "$@" && fail "the password is in $*: $(grep secret "$@")"; true; }
+
+start broker "$weir" broker --data "$stage/data" --listen 127.0.0.1:0
+ready broker
+bootstrap=$(address broker broker)
+export WEIR_BOOTSTRAP="$bootstrap"
+echo 'se:secret' | "$weir" schema user add "$stage/users" me --grant 'Read=Subject:.*' --grant 'Write=Subject:.*' \
+    --grant 'Read=Config:' >/dev/null || fail "user add"
+echo 'other-secret' | "$weir" schema user add "$stage/users" reader --grant 'Read=Subject:.*' >/dev/null || fail "user add"
+start registry "$weir" registry --listen 127.0.0.1:0 --bootstrap "$bootstrap" --set authentication.method=BASIC \
+    --set authentication.file="$stage/users"
+ready registry
+plain=$(address registry registry)
+registry="http://me:se%3Asecret@$plain"
+cat >"$stage/v1.avsc" <<J
+{"type":"record","name":"shop.Fruit","fields":[{"name":"name","type":"string"}]}
+J
+cat >"$stage/v2.avsc" <<J
+{"type":"record","name":"shop.Fruit","fields":[{"name":"name","type":"string"},{"name":"weight","type":["null","int"],"default":null}]}
+J
+cat >"$stage/odd.avsc" <<J
+{"type":"record","name":"shop.Fruit","fields":[{"name":"name","type":"int"}]}
+J
+for topic in fruit named names headed gone out headed-out lines lines-named; do "$weir" topic create $topic --partitions 1 >/dev/null; done
+put() { # TOPIC LINE OPTION…
+    topic=$1 line=$2
+    shift 2
+    printf '%s\n' "$line" | "$weir" produce "$topic" --format avro "$@"
+}
+refused() { # PATTERN TOPIC LINE OPTION…
+    pattern=$1
+    shift
+    put "$@" >"$stage/said" 2>&1 && fail "'put $*' was done"
+    tr '\n' ' ' <"$stage/said" | grep -qE -- "$pattern" || fail "'put $*' does not say /$pattern/ but: $(cat "$stage/said")"
+}
+get() { "$weir" consume "$1" --from beginning --until-end --registry "$registry" --format "${2:-avro}"; }
+
+say "user and password"
+WEIR_REGISTRY_URL=http://$plain
+export WEIR_REGISTRY_URL
+refused '401.*hint: name a user' fruit '{"name":"pear"}' --schema "$stage/v1.avsc"
+refused 401 fruit '{"name":"pear"}' --schema "$stage/v1.avsc" --registry "http://me:wrong-secret@$plain"
+hides "$stage/said"
+expect_fail 1 'hint: the user may not' "$weir" schema register fruit-value "$stage/v1.avsc" --registry "http://reader:other-secret@$plain"
+hides "$stage/said"
+put fruit '{"name":"pear"}' --schema "$stage/v1.avsc" --serde basic.auth.credentials.source=USER_INFO \
+    --serde basic.auth.user.info=me:se:secret || fail "USER_INFO"
+refused 'USER_INFO' fruit '{"name":"pear"}' --serde basic.auth.credentials.source=USER_INFO
+expect_fail 1 'connect' "$weir" schema list --registry http://me:se%3Asecret@127.0.0.1:1 --serde max.retries=1 --serde retries.wait.ms=1
+hides "$stage/said"
+"$weir" schema list --registry "http://127.0.0.1:1,$registry" | grep -q fruit-value || fail "the second URL is not tried"
+WEIR_REGISTRY_URL=$registry
+
+say "produce: which schema"
+refused "auto.register.schemas is false" fruit '{"name":"plum"}' --schema "$stage/v2.avsc" --serde auto.register.schemas=false
+put fruit '{"name":"plum"}' --schema "$stage/v1.avsc" --serde auto.register.schemas=false || fail "a known schema is looked up"
+put fruit '{"name":"fig","weight":3}' --schema "$stage/v2.avsc" || fail "register v2"
+put fruit '{"name":"kiwi"}' --schema "$stage/v1.avsc" --serde auto.register.schemas=false --serde use.latest.version=true ||
+    fail "use.latest.version"
+refused 'TYPE_MISMATCH.*latest.compatibility.strict=false' fruit '{"name":1}' --schema "$stage/odd.avsc" \
+    --serde auto.register.schemas=false --serde use.latest.version=true
+same "$(get fruit | tail -1)" '{"name":"kiwi","weight":null}'
+put fruit '{"name":"lime"}' --serde use.schema.id=1 --serde auto.register.schemas=false || fail "use.schema.id"
+same "$(get fruit | tail -1)" '{"name":"lime"}'
+printf '%s\n' '{"name":"date","weight":{"int":4}}' | "$weir" produce fruit --format avro-json || fail "avro-json"
+same "$(get fruit avro-json | tail -1)" '{"name":"date","weight":{"int":4}}'
+printf '%s\n' '{"name":"date","weight":4}' >"$stage/in"
+"$weir" produce fruit --format avro-json <"$stage/in" >"$stage/said" 2>&1 && fail "a value of a union without branch was taken"
+grep -q 'line 1.*/weight.*branches are null, int' "$stage/said" || fail "it says: $(cat "$stage/said")"
+put named '{"name":"pear"}' --schema "$stage/v1.avsc" --serde value.subject.name.strategy=TopicRecordNameStrategy || fail "strategy"
+"$weir" schema list | grep -qx named-shop.Fruit || fail "the subject is another: $("$weir" schema list)"
+refused 'is no subject name strategy' named '{"name":"pear"}' --serde value.subject.name.strategy=Mine
+refused 'did you mean.*auto.register.schemas' named '{"name":"pear"}' --serde auto.register.schema=false
+refused 'NAME=VALUE' named '{"name":"pear"}' --serde auto.register.schemas
+
+say "the id in a header"
+header=value.schema.id.serializer=io.confluent.kafka.serializers.schema.id.HeaderSchemaIdSerializer
+put headed '{"name":"pear"}' --schema "$stage/v1.avsc" --serde $header || fail "header"
+same "$(get headed hex)" 0870656172
+same "$(get headed)" '{"name":"pear"}'
+"$weir" consume headed --from beginning --until-end --show record | grep -q __value_schema_id || fail "no header"
+
+put names '{"name":"Birne"}' --key pear --schema "$stage/v1.avsc" --serde $header || fail "names"
+
+say "pipelines"
+cat >"$stage/fruit.lua" <<L
+local weir = require "weir"
+local names = weir.global_table("names", { value = "avro" })
+weir.stream("headed", { value = "avro" })
+  :join(names, function(v) return v.name end, function(v, n) return { name = v.name .. " is " .. n.name } end)
+  :to("out", { value = "avro", schema = "v1.avsc", ["value.subject.name.strategy"] = "RecordNameStrategy" })
+weir.stream("fruit", { value = "avro" })
+  :filter(function(v) return v.name == "fig" end)
+  :to("headed-out", { value = "avro", schema = "v2.avsc", ["value.schema.id.serializer"] = "HeaderSchemaIdSerializer" })
+L
+sed 's/value.subject.name.strategy/value.subject.name.strateg/' "$stage/fruit.lua" >"$stage/unknown.lua"
+expect_fail 1 'unknown.lua:[0-9]*:.*did you mean.*value.subject.name.strategy' "$weir" pipeline "$stage/unknown.lua"
+sed 's/"value.subject.name.strategy"/"max.retries"/; s/"RecordNameStrategy"/1/' "$stage/fruit.lua" >"$stage/retries.lua"
+expect_fail 1 'retries.lua:[0-9]*:.*options of the worker' "$weir" pipeline "$stage/retries.lua"
+sed 's/value = "avro", schema = "v1.avsc", /value = "json", /' "$stage/fruit.lua" >"$stage/json.lua"
+expect_fail 1 "json.lua:[0-9]*:.*goes with key or value = 'avro'" "$weir" pipeline "$stage/json.lua"
+cat >"$stage/lines.json" <<J
+{"name": "lines", "config": {"connector.class": "file-source", "file": "$stage/lines.txt", "topic": "lines-named", "format": "jsonl",
+ "schema.file": "$stage/v1.avsc", "value.converter": "io.confluent.connect.avro.AvroConverter",
+ "value.converter.schema.registry.url": "http://$plain", "value.converter.basic.auth.credentials.source": "USER_INFO",
+ "value.converter.basic.auth.user.info": "me:se:secret", "value.converter.enhanced.avro.schema.support": "true",
+ "value.converter.value.subject.name.strategy": "io.confluent.kafka.serializers.subject.TopicRecordNameStrategy"}}
+J
+printf '{"name":"melon"}\n' >"$stage/lines.txt"
+cat >"$stage/sink.json" <<J
+{"name": "sink", "config": {"connector.class": "file-sink", "file": "$stage/sink.txt", "topics": "headed-out", "format": "jsonl",
+ "value.converter": "io.confluent.connect.avro.AvroConverter"}}
+J
+start worker "$weir" worker --listen 127.0.0.1:0 --bootstrap "$bootstrap" --registry "http://127.0.0.1:1,http://$plain" \
+    --set basic.auth.user.info=me:se:secret --data "$stage/state" "$stage/fruit.lua" --connector "$stage/lines.json" --connector "$stage/sink.json"
+ready worker
+has() { [ "$(get "$1")" = "$2" ]; }
+until_true 60 has out '{"name":"pear is Birne"}'
+until_true 60 has headed-out '{"name":"fig","weight":3}'
+until_true 60 has lines-named '{"name":"melon"}'
+in_sink() { grep -q '"fig"' "$stage/sink.txt"; }
+until_true 60 in_sink
+"$weir" schema list | grep -qx shop.Fruit || fail "the pipeline's subject is another"
+"$weir" schema list | grep -qx lines-named-shop.Fruit || fail "the converter's subject is another"
+"$weir" consume out --from beginning --until-end --show record | grep -q __value_schema_id && fail "the source's header went on"
+"$weir" consume headed-out --from beginning --until-end --show record | grep -q __value_schema_id || fail "no header"
+worker=http://$(address worker worker)
+sed 's/subject.name.strategy"/subject.name.strateg"/' "$stage/lines.json" >"$stage/bad.json"
+code=$(curl -sS -o "$stage/answer" -w '%{http_code}' -X PUT -H 'Content-Type: application/json' \
+    "$worker/connectors/bad/config" -d "$(sed -n 's/^{"name": "lines", "config": //p; 2,$p' "$stage/bad.json" | sed '$s/}}$/}/')")
+same "$code" 400
+grep -q 'did you mean' "$stage/answer" || fail "an unknown option of a converter: $(cat "$stage/answer")"
+hides "$stage/worker.log" "$stage/registry.log"
+for name in worker registry broker; do stop $name; done
