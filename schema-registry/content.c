@@ -144,7 +144,8 @@ void sr_content_keep(struct sr_content *to, const struct sr_content *from, struc
 
 bool sr_content_same_digest(const struct sr_content *a, const struct sr_content *b)
 {
-    return memcmp(a->digest, b->digest, SR_DIGEST_SIZE) == 0;
+    return memcmp(a->digest, b->digest, SR_DIGEST_SIZE) == 0 &&
+           (a->text.ptr == NULL || b->text.ptr == NULL || bs_bytes_equal(a->text, b->text));
 }
 
 struct bs_bytes sr_content_property(const struct sr_content *content, const char *name)

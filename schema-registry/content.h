@@ -27,6 +27,7 @@ void sr_content_seal(struct sr_content *content, struct bs_arena *arena);
 /* Makes the copy's first block as large as text and references ask for: `to` stays for long. */
 void sr_content_keep(struct sr_content *to, const struct sr_content *from, struct bs_arena *arena);
 void sr_content_copy(struct sr_content *to, const struct sr_content *from, struct bs_arena *arena);
+/* And the same text, where both have one: a digest may come from a record (record.c). */
 bool sr_content_same_digest(const struct sr_content *a, const struct sr_content *b);
 /* Text and references are equal, and what is said about them: metadata and rule set only where
  * `wanted` has them, and then a "confluent:version" that one of the two lacks is ignored if it is

@@ -89,6 +89,35 @@ static const struct sd_value *unknown_members(const struct sd_value *json, struc
     return extra;
 }
 
+static int base64_digit(uint8_t c)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c ? strchr(digits, c) : NULL;
+    return at ? (int)(at - digits) : -1;
+}
+
+/* Confluent's registry encrypts sensitive metadata, each time to other bytes; what it was is in
+ * `md5` (16 bytes, base64), which then is the digest. */
+static void read_md5(const struct sd_value *json, struct sr_content *content)
+{
+    const struct sd_value *md5 = member(json, "md5", SD_STRING);
+    uint8_t digest[SR_DIGEST_SIZE];
+    uint32_t bits = 0;
+    size_t count = 0;
+    if (md5 == NULL || md5->bytes.len != 24 || md5->bytes.ptr[22] != '=')
+        return;
+    for (size_t i = 0; i < 22; i++) {
+        int digit = base64_digit(md5->bytes.ptr[i]);
+        if (digit < 0)
+            return;
+        bits = bits << 6 | (uint32_t)digit;
+        if (i % 4 == 3 || i == 21)
+            for (int shift = i == 21 ? 4 : 16; shift >= (i == 21 ? 4 : 0); shift -= 8)
+                digest[count++] = (uint8_t)(bits >> shift);
+    }
+    memcpy(content->digest, digest, sizeof digest);
+}
+
 static int read_schema_value(const struct sd_value *json, struct bs_arena *arena,
                              struct sr_record *ret, struct bs_error *err)
 {
@@ -108,9 +137,11 @@ static int read_schema_value(const struct sd_value *json, struct bs_arena *arena
     if (metadata && (rc = sr_metadata_read(metadata, arena, &ret->content.metadata, err)) < 0)
         return rc;
     rc = sr_refs_read(sd_value_get(json, bs_bytes_text("references")), arena, &ret->content, err);
-    if (rc == 0)
-        sr_content_seal(&ret->content, arena);
-    return rc;
+    if (rc < 0)
+        return rc;
+    sr_content_seal(&ret->content, arena);
+    read_md5(json, &ret->content);
+    return 0;
 }
 
 /* The stored form; settings of the default context are the global ones, however it is written. */

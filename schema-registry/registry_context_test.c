@@ -261,6 +261,7 @@ static void test_import(void **state)
            "{\"error_code\":42206,\"message\":\"One or more references exist to the schema "
            "{magic=1,keytype=SCHEMA,subject=:.a:s,version=3}.\"}");
     /* force: what is there stays */
+    expect("PUT", "/mode", "{\"mode\":\"IMPORT\"}", 422, "…found existing subjects");
     expect("PUT", "/mode/:.a:?force=true", "{\"mode\":\"IMPORT\"}", 200, "…IMPORT");
     expect("DELETE", "/mode/:.a:", NULL, 200, "{\"mode\":\"IMPORT\"}");
     expect("POST", "/subjects/:.a:s/versions", LONG_SCHEMA, 200, "{\"id\":41,\"version\":4,…");
@@ -272,13 +273,84 @@ static void test_import(void **state)
     bs_buf_deinit(&records);
 }
 
+enum { WRITERS = 6, SCHEMAS = 12, CONTEXTS = 3 };
+
+/* Schemas of its own and shared ones, in every context, all of which are new. */
+static void *write_contexts(void *arg)
+{
+    int writer = *(int *)arg;
+    for (int i = 0; i < SCHEMAS * CONTEXTS; i++) {
+        struct bs_buf out = BS_BUF_INIT;
+        struct bs_error err = {0};
+        int size = i / CONTEXTS + 1, status;
+        char path[100], body[200];
+        snprintf(path, sizeof path, "/contexts/.c%d/subjects/s%d/versions", i % CONTEXTS, writer);
+        snprintf(
+            body, sizeof body,
+            "{\"schema\":\"{\\\"type\\\":\\\"fixed\\\",\\\"name\\\":\\\"F%d_%d\\\",\\\"size\\\":%d}"
+            "\"}",
+            size % 2 ? writer : WRITERS, size, size);
+        if (rc_request(t.client, "POST", path, body, &out, &status, &err) < 0 || status != 200)
+            fail_msg("%s: %d %s %s", path, status, bs_buf_text(&out), err.text);
+        bs_buf_deinit(&out);
+    }
+    return NULL;
+}
+
+static const struct sd_value *field(const struct sd_value *row, const char *name)
+{
+    return sd_value_get(row, bs_bytes_text(name));
+}
+
+/* In each context one id stands for one schema and one schema for one id, from 1 without a gap that
+ * a failed write would have left. */
+static void test_writers_of_contexts(void **state)
+{
+    struct bs_arena arena = BS_ARENA_INIT;
+    pthread_t threads[WRITERS];
+    int numbers[WRITERS];
+    (void)state;
+    expect("PUT", "/config/:.__GLOBAL:", "{\"compatibility\":\"NONE\"}", 200, "…NONE");
+    for (int i = 0; i < WRITERS; i++) {
+        numbers[i] = i;
+        pthread_create(&threads[i], NULL, write_contexts, &numbers[i]);
+    }
+    for (int i = 0; i < WRITERS; i++)
+        pthread_join(threads[i], NULL);
+    expect("GET", "/contexts", NULL, 200, "[\".\",\".c0\",\".c1\",\".c2\"]");
+    for (int c = 0; c < CONTEXTS; c++) {
+        struct bs_buf out = BS_BUF_INIT;
+        struct sd_value rows;
+        char path[100];
+        int status;
+        int64_t highest = 0;
+        snprintf(path, sizeof path, "/contexts/.c%d/schemas", c);
+        assert_int_equal(rc_request(t.client, "GET", path, NULL, &out, &status, NULL), 0);
+        assert_int_equal(sd_json_read(bs_buf_bytes(&out), &arena, &rows, NULL), 0);
+        assert_int_equal(rows.array.count, WRITERS * SCHEMAS);
+        for (size_t i = 0; i < rows.array.count; i++) {
+            const struct sd_value *a = &rows.array.items[i];
+            if (field(a, "id")->number > highest)
+                highest = field(a, "id")->number;
+            for (size_t k = 0; k < i; k++) {
+                const struct sd_value *b = &rows.array.items[k];
+                assert_int_equal(field(a, "id")->number == field(b, "id")->number,
+                                 sd_value_equal(field(a, "schema"), field(b, "schema")));
+            }
+        }
+        assert_int_equal(highest, SCHEMAS / 2 * WRITERS + SCHEMAS / 2);
+        bs_buf_deinit(&out);
+    }
+    bs_arena_deinit(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         ROW(test_id_spaces),  ROW(test_search),
         ROW(test_references), ROW(test_ids_are_not_given_twice),
         ROW(test_settings),   ROW(test_modes),
-        ROW(test_import),
+        ROW(test_import),     ROW(test_writers_of_contexts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,6 +97,12 @@ static void mode_delete(struct sr_call *call)
         put_mode(call, old == SR_MODE_UNSET ? SR_MODE_READWRITE : old);
 }
 
+/* As in Confluent's registry the global mode clears every context, not only the default one. */
+static const char *cleared_scope(const struct sr_call *call)
+{
+    return call->subject ? call->subject : SR_SCOPE_GLOBAL;
+}
+
 /* A version that is to go may be what a schema outside of the scope refers to. */
 static bool referred_from_outside(struct sr_call *call, const struct sr_subject *referrer)
 {
@@ -106,7 +112,7 @@ static bool referred_from_outside(struct sr_call *call, const struct sr_subject 
         for (size_t k = 0; k < content->ref_count; k++) {
             const char *name = sr_name_beside(arena, referrer->name, content->refs[k].subject);
             int version = content->refs[k].version;
-            if (!sr_scope_covers(call->subject, name) ||
+            if (!sr_scope_covers(cleared_scope(call), name) ||
                 !sr_subject_version(sr_store_subject(call->store, name), version, true))
                 continue;
             sr_fail(call, 42206,
@@ -124,7 +130,7 @@ static bool import_refused(struct sr_call *call, size_t *ret_deleted)
     *ret_deleted = 0;
     for (size_t i = 0; i < sr_store_subject_count(call->store); i++) {
         const struct sr_subject *subject = sr_store_subject_at(call->store, i);
-        if (!sr_scope_covers(call->subject, subject->name)) {
+        if (!sr_scope_covers(cleared_scope(call), subject->name)) {
             if (referred_from_outside(call, subject))
                 return true;
             continue;
@@ -149,7 +155,7 @@ static size_t clear_records(struct sr_call *call, struct sr_record *records)
     for (size_t i = 0; i < sr_store_subject_count(call->store); i++) {
         const struct sr_subject *subject = sr_store_subject_at(call->store, i);
         const char *name;
-        if (!sr_scope_covers(call->subject, subject->name) || subject->count == 0)
+        if (!sr_scope_covers(cleared_scope(call), subject->name) || subject->count == 0)
             continue;
         name = bs_arena_strndup(arena, subject->name, strlen(subject->name));
         for (size_t k = 0; k < subject->count; k++)

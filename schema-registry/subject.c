@@ -469,12 +469,13 @@ static void delete_subject(struct sr_store *store, const struct sr_record *recor
             store->subjects[at]->versions[i].deleted = true;
 }
 
-/* All soft-deleted versions in the scope. */
+/* All soft-deleted versions in the scope; without a subject those of every context. */
 static void clear_subject(struct sr_store *store, const struct sr_record *record)
 {
+    const char *scope = record->subject ? record->subject : SR_SCOPE_GLOBAL;
     for (size_t i = store->count; i-- > 0;) {
         struct sr_subject *subject = store->subjects[i];
-        if (!sr_scope_covers(record->subject, subject->name))
+        if (!sr_scope_covers(scope, subject->name))
             continue;
         for (size_t k = subject->count; k-- > 0;)
             if (subject->versions[k].deleted)

@@ -432,6 +432,7 @@ static void test_spellings(void **state)
 static void test_unknown_members_stay(void **state)
 {
     struct bs_arena arena = BS_ARENA_INIT;
+    char guid[SR_GUID_TEXT];
     struct sr_record record;
     (void)state;
     assert_int_equal(
@@ -441,6 +442,20 @@ static void test_unknown_members_stay(void **state)
             "\"schemaType\":\"JSON\",\"schema\":\"{}\",\"deleted\":false,\"later\":{\"a\":[1]}}"),
         0);
     assert_true(sr_store_id(store, NULL, 4)->other_type);
+    /* md5 is what it says it is, whatever the metadata look like now; but not for another text */
+    sr_content_guid(&sr_store_id(store, NULL, 4)->content, guid);
+    assert_string_equal(guid, "ef524ea1-b91e-7317-3d93-8ade36c1db32");
+    assert_int_equal(
+        replay("{\"keytype\":\"SCHEMA\",\"subject\":\"t\",\"version\":1,\"magic\":1}",
+               "{\"subject\":\"t\",\"version\":1,\"id\":4,\"md5\":\"71JOobkecxc9k4reNsHbMg==\","
+               "\"schemaType\":\"JSON\",\"metadata\":{\"properties\":{\"k\":\"x9\"}},\"schema\":\"{"
+               "}\"}"),
+        0);
+    assert_int_equal(
+        replay("{\"keytype\":\"SCHEMA\",\"subject\":\"u\",\"version\":1,\"magic\":1}",
+               "{\"subject\":\"u\",\"version\":1,\"id\":4,\"md5\":\"71JOobkecxc9k4reNsHbMg==\","
+               "\"schema\":\"[]\"}"),
+        BS_ECONFLICT);
     record = sr_version_record(sr_store_subject(store, "s"), version("s", 1, false), &arena);
     record.deleted = true;
     expect_bytes(
