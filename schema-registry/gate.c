@@ -380,6 +380,8 @@ int sr_gate_append(struct sr_gate *gate, const struct sr_writer *writer,
     }
     if (rc == 0)
         rc = outcome(gate, writer, bundle.messages[bundle.carrier].offset, &why);
+    if (sr_journal_hook)
+        sr_journal_hook("read");
     if (unknown)
         resign(gate, writer->epoch, &why);
     if (rc < 0 && err)

@@ -326,10 +326,10 @@ int sr_gate_health(struct sr_gate *gate, struct bs_buf *out)
     bs_buf_printf(out, ",\"epoch\":%lld,\"applied_offset\":%lld,\"lag\":%lld",
                   (long long)leader->epoch, (long long)gate->applied_offset,
                   (long long)bs_metric_get(&gate->lag));
-    bs_buf_printf(out, ",\"schemas\":%lld,\"subjects\":%lld,\"fenced\":%lld",
+    bs_buf_printf(out, ",\"schemas\":%lld,\"subjects\":%lld,\"fenced\":%lld,\"owed\":%zu",
                   (long long)bs_metric_get(&gate->schemas),
                   (long long)bs_metric_get(&gate->subjects),
-                  (long long)bs_metric_get(&gate->fenced));
+                  (long long)bs_metric_get(&gate->fenced), gate->owed.count);
     bs_buf_puts(out, ",\"skipped_records\":");
     sr_skipped_put(&gate->skipped, out);
     if (*message)
