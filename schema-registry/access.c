@@ -2,6 +2,8 @@
  * one, and that of a context (":.ctx:", which is a subject's name without its last part). */
 #include "schema-registry/access.h"
 
+#include "schema-registry/reason.h"
+
 #include <string.h>
 
 static const char *const names[] = {
@@ -159,20 +161,34 @@ static bool uses(const struct sr_subject *subject, const struct sr_entry *entry)
     return false;
 }
 
-/* Serializers name their subject, which spares the walk; so does a user who may read everything. */
+/* `name` is a subject that uses the entry and may be read. */
+static bool is_reason(const struct sr_call *call, const char *name, const struct sr_entry *entry)
+{
+    return uses(sr_store_subject(call->store, name), entry) && sr_may_read(call, name);
+}
+
+/* Serializers name their subject, which spares the walk; so does a user who may read everything,
+ * and the subject through which it was read before. */
 bool sr_may_read_entry(const struct sr_call *call, const struct sr_entry *entry)
 {
+    const struct sr_user *user = call->identity.user;
+    struct sr_reasons *reasons = call->service->reasons;
+    struct bs_arena *arena = call->request->arena;
     const char *hint;
-    if (call->identity.user == NULL || sr_user_may_all(call->identity.user))
+    if (user == NULL || sr_user_may_all(user))
         return true;
     hint = ht_query(call->request, "subject");
-    if (hint && *hint && sr_may_read(call, hint) &&
-        uses(sr_store_subject(call->store, sr_name_stored(call->request->arena, hint)), entry))
+    if (hint && *hint && is_reason(call, sr_name_stored(arena, hint), entry))
+        return true;
+    hint = sr_reason_get(reasons, user, entry, arena);
+    if (hint && is_reason(call, hint, entry))
         return true;
     for (size_t i = 0; i < sr_store_subject_count(call->store); i++) {
         const struct sr_subject *subject = sr_store_subject_at(call->store, i);
-        if (uses(subject, entry) && sr_may_read(call, subject->name))
-            return true;
+        if (!uses(subject, entry) || !sr_may_read(call, subject->name))
+            continue;
+        sr_reason_put(reasons, user, entry, subject->name);
+        return true;
     }
     return false;
 }

@@ -1,6 +1,7 @@
 /* Auth: hashes against hashlib's, files that are right and wrong, credentials, a changing file, and
  * that every route names its right. */
 #include "schema-registry/access.h"
+#include "schema-registry/reason.h"
 #include "schema-registry/route.h"
 
 #include "lib/base/mem.h"
@@ -367,6 +368,40 @@ static void test_crowd(void **state)
     pthread_barrier_destroy(&together);
 }
 
+/* Another user or schema has another one; what takes its place, or is too long, is not told. */
+static void test_reasons(void **state)
+{
+    struct sr_reasons *reasons = sr_reasons_new();
+    struct bs_arena arena = BS_ARENA_INIT;
+    char users[2], entries[SR_REASONS * 8], name[SR_REASON_NAME_MAX + 2], text[32];
+    size_t kept = 0;
+    (void)state;
+    assert_null(sr_reason_get(reasons, &users[0], &entries[0], &arena));
+    sr_reason_put(reasons, &users[0], &entries[0], "a");
+    sr_reason_put(reasons, &users[0], &entries[0], "b");
+    assert_string_equal(sr_reason_get(reasons, &users[0], &entries[0], &arena), "b");
+    assert_null(sr_reason_get(reasons, &users[1], &entries[0], &arena));
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    sr_reason_put(reasons, &users[1], &entries[1], name);
+    assert_null(sr_reason_get(reasons, &users[1], &entries[1], &arena));
+    for (size_t i = 0; i < sizeof entries; i++) {
+        snprintf(text, sizeof text, "%zu", i);
+        sr_reason_put(reasons, users, &entries[i], text);
+    }
+    for (size_t i = 0; i < sizeof entries; i++) {
+        const char *got = sr_reason_get(reasons, users, &entries[i], &arena);
+        snprintf(text, sizeof text, "%zu", i);
+        kept += got != NULL;
+        if (got)
+            assert_string_equal(got, text);
+    }
+    assert_true(kept > SR_REASONS / 4 && kept <= SR_REASONS);
+    bs_arena_deinit(&arena);
+    sr_reasons_free(reasons);
+    sr_reasons_free(NULL);
+}
+
 static void test_routes(void **state)
 {
     (void)state;
@@ -395,6 +430,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_check, setup, teardown),
         cmocka_unit_test_setup_teardown(test_changing_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_crowd, setup, teardown),
+        cmocka_unit_test(test_reasons),
         cmocka_unit_test(test_routes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include "schema-registry/access.h"
 #include "schema-registry/media.h"
 #include "schema-registry/forward.h"
+#include "schema-registry/reason.h"
 #include "schema-registry/route.h"
 
 #include <stdio.h>
@@ -60,6 +61,7 @@ static void close_service(void *self)
     bs_metric_deinit(&service->unauthorized);
     bs_metric_deinit(&service->forbidden);
     sr_auth_close(service->auth);
+    sr_reasons_free(service->reasons);
     bs_free(service->routes);
     bs_free(service);
 }
@@ -105,6 +107,7 @@ static int open_auth(struct sr_service *service, const struct sr_settings *setti
         return 0;
     snprintf(service->challenge, sizeof service->challenge, "Basic realm=\"%s\", charset=\"UTF-8\"",
              settings->realm);
+    service->reasons = sr_reasons_new();
     return sr_auth_open(settings->users, &service->auth, err);
 }
 
@@ -135,8 +138,7 @@ static int open_http(struct sr_service *service, const struct sr_settings *setti
                                      WRITERS + (service->auth ? SR_SIGN_INS_MAX : 0),
                                  .rewrite = sr_context_rewrite,
                                  .error_body = error_body,
-                                 .content_type = SR_TYPE_V1,
-                                 .echo = "X-Request-ID"};
+                                 .content_type = SR_TYPE_V1};
     char host[256], listen[300], url[SR_URL_MAX];
     int port, rc;
     options.routes = service->routes;

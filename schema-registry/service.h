@@ -11,10 +11,11 @@
 struct sr_service {
     struct sr_gate *gate;
     struct ht_server *http;
-    struct ht_route *routes;  /* with the body limit of the options */
-    struct ht_client *client; /* to the leader */
-    struct sr_auth *auth;     /* NULL: nobody has to sign in */
-    char challenge[160];      /* of 401 */
+    struct ht_route *routes;    /* with the body limit of the options */
+    struct ht_client *client;   /* to the leader */
+    struct sr_auth *auth;       /* NULL: nobody has to sign in */
+    struct sr_reasons *reasons; /* with auth */
+    char challenge[160];        /* of 401 */
     struct bs_metric requests, refused, forwarded, incompatible, unauthorized, forbidden;
 };
 

@@ -62,7 +62,6 @@ struct ht_options {
     /* Body of an error the server itself makes (404, 405, 413, …); NULL:
      * {"error_code":…,"message":…}. */
     void (*error_body)(int status, const char *message, struct bs_buf *out);
-    const char *echo; /* a field of requests that every answer repeats: "X-Request-ID"; or NULL */
     /* Called for every request before the table is searched; may put another path (and scope) in
      * the request's arena. 0, or the status to refuse with. NULL: no hook. */
     int (*rewrite)(void *ctx, struct ht_request *request);

@@ -341,13 +341,12 @@ static void expect_raw(int port, const char *request, const char *const *wanted)
 
 static void test_fields(void **state)
 {
-    struct ht_options options = {.listen = "127.0.0.1:0",
-                                 .routes = routes,
-                                 .route_count = sizeof routes / sizeof *routes,
-                                 .echo = "X-Request-ID"};
+    struct ht_options options = {
+        .listen = "127.0.0.1:0", .routes = routes, .route_count = sizeof routes / sizeof *routes};
+    struct bs_buf got = BS_BUF_INIT;
     struct ht_server *server;
     struct bs_error err;
-    int port;
+    int port, fd;
     (void)state;
     assert_int_equal(ht_server_open(&options, &server, &err), 0);
     port = ht_server_port(server);
@@ -359,6 +358,12 @@ static void test_fields(void **state)
                (const char *[]){"X-Request-ID: 7 z\r\n", NULL});
     expect_raw(port, "GET /nowhere HTTP/1.1\r\n" HOST "X-Request-ID: 8\r\n\r\n",
                (const char *[]){"404", "X-Request-ID: 8\r\n", NULL});
+    fd = connect_to(port); /* once */
+    send_text(fd, "GET /listed HTTP/1.1\r\n" HOST "X-Request-ID: 9\r\n\r\n");
+    assert_true(reads(fd, &got, "none"));
+    assert_null(strstr(strstr(bs_buf_text(&got), "X-Request-ID") + 1, "X-Request-ID"));
+    close(fd);
+    bs_buf_deinit(&got);
     ht_server_close(server);
 }
 

@@ -30,7 +30,7 @@ enum {
     IDLE_SECONDS = 120,
     STEP_MS = 30000,
     BODY_FIRST = 64 * 1024,
-    ECHO_MAX = 1024, /* bytes of a field that is repeated */
+    ID_MAX = 1024, /* bytes of an X-Request-ID */
     BLOCKING_THREADS = 1,
     BLOCKING_MAX = 1024,
 };
@@ -125,13 +125,12 @@ static void body_free(void *body)
     bs_free(body);
 }
 
-static void echo_field(const struct ht_server *server, struct MHD_Connection *connection,
-                       struct MHD_Response *mhd)
+/* Every answer repeats the request's X-Request-ID. */
+static void echo_id(struct MHD_Connection *connection, struct MHD_Response *mhd)
 {
-    const char *name = server->options.echo, *value = NULL;
-    if (name)
-        value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
-    if (value && strlen(value) <= ECHO_MAX)
+    static const char name[] = "X-Request-ID";
+    const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+    if (value && *value && strlen(value) <= ID_MAX)
         MHD_add_response_header(mhd, name, value);
 }
 
@@ -143,8 +142,6 @@ static enum MHD_Result send_response(const struct ht_server *server, struct exch
     enum MHD_Result result;
     size_t len;
     uint8_t *body = bs_buf_steal(&response->body, &len);
-    const char *request_id =
-        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Request-ID");
     const char *type = response->content_type         ? response->content_type
                        : server->options.content_type ? server->options.content_type
                                                       : "application/json";
@@ -159,11 +156,9 @@ static enum MHD_Result send_response(const struct ht_server *server, struct exch
         MHD_add_response_header(mhd, MHD_HTTP_HEADER_CONTENT_TYPE, type);
     for (unsigned i = 0; i < response->field_count; i++)
         MHD_add_response_header(mhd, response->fields[i].name, response->fields[i].value);
-    echo_field(server, connection, mhd);
+    echo_id(connection, mhd);
     if (x->refused == 405 && x->allow)
         MHD_add_response_header(mhd, MHD_HTTP_HEADER_ALLOW, x->allow);
-    if (request_id && *request_id)
-        MHD_add_response_header(mhd, "X-Request-ID", request_id);
     result =
         MHD_queue_response(connection, (unsigned)(response->status ? response->status : 200), mhd);
     MHD_destroy_response(mhd);
