@@ -210,7 +210,7 @@ int sr_record_read(struct bs_bytes key, struct bs_bytes value, struct bs_arena *
     if ((rc = read_key(&json, arena, ret, err)) < 0)
         return rc;
     find_spelling(key, arena, ret);
-    ret->tombstone = value.ptr == NULL;
+    ret->tombstone = value.len == 0; /* Karapace deletes by an empty value */
     if (ret->tombstone || ret->kind >= SR_RECORD_ASSOC)
         return 0;
     if ((rc = sd_json_read(value, arena, &ret->value, err)) < 0)

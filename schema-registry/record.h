@@ -26,7 +26,7 @@ struct sr_record {
     enum sr_record_kind kind;
     const char *subject; /* in its stored form (context.h); NULL: global */
     int version;         /* SCHEMA; DELETE_SUBJECT: up to which */
-    bool tombstone;      /* the value is null */
+    bool tombstone;      /* the value is null, or empty */
     /* SCHEMA */
     int32_t id;
     bool deleted;

@@ -88,6 +88,24 @@ static void test_other_spellings(void **state)
     expect("POST", "/subjects/s/versions", LONG_SCHEMA, 200, "{\"id\":2,\"version\":1,…");
 }
 
+/* Karapace's permanent deletions. */
+static void test_empty_values(void **state)
+{
+    (void)state;
+    put_record(
+        "{\"keytype\":\"SCHEMA\",\"subject\":\"s\",\"version\":1,\"magic\":1}",
+        "{\"subject\":\"s\",\"version\":1,\"id\":3,\"schema\":\"\\\"int\\\"\",\"deleted\":false}");
+    put_record("{\"keytype\":\"CONFIG\",\"subject\":\"s\",\"magic\":0}",
+               "{\"compatibilityLevel\":\"NONE\"}");
+    until("/config/s", "NONE");
+    put_record("{\"keytype\":\"CONFIG\",\"subject\":\"s\",\"magic\":0}", "");
+    put_record("{\"keytype\":\"SCHEMA\",\"subject\":\"s\",\"version\":1,\"magic\":1}", "");
+    until("/schemas/ids/3", "40403");
+    until("/health", "\"skipped_records\":{\"count\":0,");
+    expect("GET", "/subjects?deleted=true", NULL, 200, "[]");
+    expect("GET", "/config/s", NULL, 404, "{\"error_code\":40408,…");
+}
+
 /* A soft deletion writes the record again: with all that it had. */
 static void test_rewritten(void **state)
 {
@@ -160,10 +178,8 @@ static void test_deletion_marks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ROW(test_poisoned),
-        ROW(test_other_spellings),
-        ROW(test_rewritten),
-        ROW(test_deletion_marks),
+        ROW(test_poisoned),  ROW(test_other_spellings), ROW(test_empty_values),
+        ROW(test_rewritten), ROW(test_deletion_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
