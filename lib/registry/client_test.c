@@ -184,10 +184,10 @@ static void test_guid(void **state)
     assert_ptr_equal(again, schema);
     assert_int_equal(same, 7);
     assert_int_equal(atomic_load(&asked), 1);
+    sd_schema_unref(again);
     assert_int_equal(rc_schema_by_guid(f->client, other, &id, &again, &err), BS_ENOTFOUND);
     assert_non_null(strstr(err.text, "01000000-0000-0000-0000-000000000000"));
     sd_schema_unref(schema);
-    sd_schema_unref(again);
 }
 
 static void test_subject(void **state)
