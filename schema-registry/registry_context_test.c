@@ -84,9 +84,11 @@ static void test_search(void **state)
     expect("GET", "/contexts/.a/schemas/ids/1/schema", NULL, 200, "\"long\"");
     expect("GET", "/contexts/.a/schemas/ids/2?fetchMaxId=true", NULL, 200, "…\"maxId\":2");
     expect("GET", "/schemas/ids/2?subject=only", NULL, 200, "{\"subject\":\":.a:only\",…");
-    expect("GET", "/schemas/ids/1?subject=unknown", NULL, 200, "…\"schema\":\"\\\"int\\\"\"");
-    expect("GET", "/schemas/ids/2?subject=unknown", NULL, 200, "…\"schema\":\"\\\"string\\\"\"");
-    expect("GET", "/schemas/ids/2?subject=", NULL, 200, "…\"schema\":\"\\\"string\\\"\"");
+    expect("GET", "/schemas/ids/1?subject=unknown", NULL, 200,
+           "{\"subject\":\"s\",\"version\":1,…");
+    expect("GET", "/schemas/ids/2?subject=unknown", NULL, 200, "{\"subject\":\":.a:only\",…");
+    expect("GET", "/schemas/ids/2?subject=", NULL, 200, "{\"subject\":\":.a:only\",…");
+    expect("GET", "/schemas/ids/1?subject=:.a:unknown", NULL, 200, "{\"subject\":\":.a:s\",…");
     expect("GET", "/schemas/ids/2", NULL, 404, "{\"error_code\":40403,…");
     expect("GET", "/schemas/ids/2?subject=:.b:", NULL, 404, "{\"error_code\":40403,…");
     expect("GET", "/contexts/.a/schemas/ids/2/subjects", NULL, 200, "[\":.a:only\"]");

@@ -50,18 +50,19 @@ static bool find_id(const struct sr_store *store, const char *subject, int32_t i
 {
     bool anywhere = subject && sr_name_is_default(subject);
     bool bare = subject && *sr_name_split(subject).bare;
+    const struct sr_space *space = sr_store_space(store, subject);
     *ret = (struct named){0};
     if (bare && take_subject(ret, sr_store_subject(store, subject), id))
         return true;
     for (size_t i = 1; anywhere && bare && i < sr_store_space_count(store); i++)
         if (take_subject(ret, sr_store_subject_in(store, sr_store_space_at(store, i), subject), id))
             return true;
-    if (take_id(ret, sr_store_space(store, subject), id))
-        return true;
-    for (size_t i = 1; anywhere && i < sr_store_space_count(store); i++)
-        if (take_id(ret, sr_store_space_at(store, i), id))
-            return true;
-    return false;
+    for (size_t i = 0; !take_id(ret, space, id); space = sr_store_space_at(store, i))
+        if (!anywhere || ++i == sr_store_space_count(store))
+            return false;
+    if (subject) /* some subject, as one was asked for */
+        take_subject(ret, sr_store_subject(store, ret->entry->holder), id);
+    return true;
 }
 
 /* The entry of the id in the path; false: the response is set. */

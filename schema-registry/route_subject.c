@@ -199,7 +199,7 @@ int sr_version_referrers(void *ctx, struct ht_request *request, struct ht_respon
     if (sr_begin_subject(&call, ctx, request, response)) {
         bool deleted = sr_flag(&call, "deleted");
         const struct sr_subject *subject;
-        const struct sr_version *version = named_version(&call, deleted, &subject);
+        const struct sr_version *version = named_version(&call, true, &subject);
         int32_t *ids = NULL;
         size_t count, from, to;
         if (version == NULL)

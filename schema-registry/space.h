@@ -11,7 +11,8 @@
 /* A schema under its id. */
 struct sr_entry {
     int32_t id;
-    unsigned uses; /* versions, soft-deleted ones too */
+    unsigned uses;      /* versions, soft-deleted ones too */
+    const char *holder; /* name of a subject that has one of them */
     bool other_type;
     const char *type; /* schemaType where that is not AVRO, or NULL */
     struct sr_content content;

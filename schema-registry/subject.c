@@ -350,13 +350,34 @@ static size_t version_place(const struct sr_subject *subject, int number, bool *
     return at;
 }
 
-static void version_remove(struct sr_subject *subject, size_t at)
+static bool uses_entry(const struct sr_subject *subject, const struct sr_entry *entry)
+{
+    for (size_t i = 0; i < subject->count; i++)
+        if (subject->versions[i].entry == entry)
+            return true;
+    return false;
+}
+
+/* One use less, by a version that the subject has no more. */
+static void entry_release(struct sr_store *store, struct sr_subject *subject,
+                          struct sr_entry *entry)
+{
+    size_t i = 0;
+    if (entry->uses > 1 && entry->holder == subject->name && !uses_entry(subject, entry)) {
+        while (i < store->count && !uses_entry(store->subjects[i], entry))
+            i++;
+        entry->holder = i < store->count ? store->subjects[i]->name : NULL;
+    }
+    sr_space_release(subject->space, entry);
+}
+
+static void version_remove(struct sr_store *store, struct sr_subject *subject, size_t at)
 {
     struct sr_version version = subject->versions[at];
     memmove(subject->versions + at, subject->versions + at + 1,
             (subject->count - at - 1) * sizeof *subject->versions);
     subject->count--;
-    sr_space_release(subject->space, version.entry);
+    entry_release(store, subject, version.entry);
     extra_free(version.extra);
 }
 
@@ -387,6 +408,7 @@ static struct sr_entry *take_from_loser(struct sr_store *store, struct sr_space 
                                         const struct sr_record *record)
 {
     bool decided = true;
+    space->subjects++; /* or it would go with the last of them */
     for (int round = 0; round < 2 && decided; round++)
         for (size_t i = store->count; i-- > 0;) {
             struct sr_subject *subject = store->subjects[i];
@@ -398,11 +420,12 @@ static struct sr_entry *take_from_loser(struct sr_store *store, struct sr_space 
                 if (round == 0)
                     decided = decided && subject->versions[k].decided;
                 else
-                    version_remove(subject, k);
+                    version_remove(store, subject, k);
             }
             if (round == 1)
                 subject_drop_empty(store, subject);
         }
+    space->subjects--;
     return decided ? sr_space_take(space, record->id, record->type, &record->content) : NULL;
 }
 
@@ -410,6 +433,7 @@ static int apply_schema(struct sr_store *store, const struct sr_record *record,
                         struct bs_error *err)
 {
     struct sr_space *space = space_get(store, sr_name_split(record->subject).context);
+    struct sr_version replaced = {0};
     struct sr_subject *subject;
     const struct sr_version *old;
     struct sr_entry *entry;
@@ -430,18 +454,21 @@ static int apply_schema(struct sr_store *store, const struct sr_record *record,
                             record->version, record->subject, (int)record->id);
     subject = subject_get(store, record->subject);
     at = version_place(subject, record->version, &there);
-    if (there) {
-        sr_space_release(space, subject->versions[at].entry);
-        extra_free(subject->versions[at].extra);
-    } else {
+    if (there)
+        replaced = subject->versions[at];
+    else
         version_make_room(subject, at);
-    }
     subject->versions[at] = (struct sr_version){.number = record->version,
                                                 .deleted = record->deleted,
                                                 .decided = record->decided,
                                                 .timestamp_ms = record->timestamp_ms,
                                                 .entry = entry,
                                                 .extra = extra_new(record->extra)};
+    if (entry->holder == NULL)
+        entry->holder = subject->name;
+    if (replaced.entry)
+        entry_release(store, subject, replaced.entry);
+    extra_free(replaced.extra);
     return 0;
 }
 
@@ -454,7 +481,7 @@ static void remove_version(struct sr_store *store, const struct sr_record *recor
         return;
     at = version_place(subject, record->version, &there);
     if (there)
-        version_remove(subject, at);
+        version_remove(store, subject, at);
     /* With the last version the config goes too (Confluent, permanent delete) – by its own record;
      * an empty subject without config is nothing. */
     subject_drop_empty(store, subject);
@@ -479,7 +506,7 @@ static void clear_subject(struct sr_store *store, const struct sr_record *record
             continue;
         for (size_t k = subject->count; k-- > 0;)
             if (subject->versions[k].deleted)
-                version_remove(subject, k);
+                version_remove(store, subject, k);
         subject_drop_empty(store, subject);
     }
 }

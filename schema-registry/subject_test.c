@@ -563,7 +563,13 @@ static void test_random_replay(void **state)
         for (size_t k = 0; k < sr_store_subject_count(store); k++) {
             const struct sr_subject *subject = sr_store_subject_at(store, k);
             for (size_t v = 0; v < subject->count; v++) {
-                assert_true(subject->versions[v].entry->uses > 0);
+                const struct sr_entry *entry = subject->versions[v].entry;
+                const struct sr_subject *holder = sr_store_subject(store, entry->holder);
+                bool holds = false;
+                for (size_t h = 0; h < holder->count; h++)
+                    holds = holds || holder->versions[h].entry == entry;
+                assert_true(holds);
+                assert_true(entry->uses > 0);
                 assert_true(v == 0 ||
                             subject->versions[v - 1].number < subject->versions[v].number);
             }
