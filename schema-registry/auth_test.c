@@ -179,6 +179,8 @@ static void test_bad_files(void **state)
         {FILE_OF(USER("a", "scrypt", "x"), MAY("a", "Read", "Subject:[a-z")), "not a POSIX"},
         {FILE_OF(USER("a", "scrypt", "x"), MAY("a", "Read", "Subject:(?i)a")), "\"(?\""},
         {FILE_OF(USER("a", "scrypt", "x"), MAY("a", "Read", "Subject:a.*?")), "lazy"},
+        {FILE_OF(USER("a", "scrypt", "x"), MAY("a", "Read", "Subject:((a{9}){9}){9}")),
+         "more than two bounds"},
         {FILE_OF(USER("a", "scrypt", "x"), MAY("a", "Read", "")), "\"resource\" is missing"},
     };
     (void)state;

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USERS_MAX = 10000, PERMISSIONS_MAX = 100000, TEXT_MAX = 1024 };
+enum { USERS_MAX = 10000, PERMISSIONS_MAX = 100000, TEXT_MAX = 1024, BOUNDS_MAX = 2 };
 
 struct sr_permission {
     enum sr_operation operation;
@@ -192,12 +192,15 @@ static const char *skip_bracket(const char *p)
 /* What other dialects mean by these signs is not what regcomp makes of them: told, not guessed. */
 static const char *foreign(const char *text)
 {
+    unsigned bounds = 0;
     for (const char *p = text; *p; p++) {
         if (*p == '[' && (p = skip_bracket(p)) == NULL)
             return "a backslash in [ ] stands for itself, and may be meant otherwise; put the sign "
                    "without it, '-' as the last one";
         if (*p == '\0')
             break; /* unbalanced: regcomp says so */
+        if (*p == '{' && ++bounds > BOUNDS_MAX)
+            return "more than two bounds {…}: one inside another takes memory by their product";
         if (*p == '\\') {
             if (p[1] == '\0' || (p[1] >= '0' && p[1] <= '9') ||
                 ((p[1] | 32) >= 'a' && (p[1] | 32) <= 'z'))

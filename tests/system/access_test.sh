@@ -116,6 +116,18 @@ curl -fsS "http://reader:reader-secret@$registry/subjects" >/dev/null || fail "c
 "$weir" schema list --registry "http://reader:reader-secret@$registry" | grep -qx orders-value || fail "weir schema list"
 expect_fail 1 'denied operation Write' "$weir" schema delete orders-value --registry "http://reader:reader-secret@$registry"
 
+say "a write that goes to the leader"
+start follower "$weir" registry $registry_args --bootstrap "$bootstrap"
+ready follower
+leader=$registry
+registry=$(address follower registry)
+expect writer 200 '"version":2' POST /subjects/bills-value/versions '{"schema":"\"bytes\""}'
+expect reader 403 'Write on Subject:bills-value' POST /subjects/bills-value/versions "$int"
+expect "" 401 401 POST /subjects/bills-value/versions "$int"
+expect writer 200 '^weir_registry_forwarded_total 1$' GET /metrics
+stop follower
+registry=$leader
+
 say "a file that changes"
 "$weir" schema user delete "$users" writer
 gone() { [ "$(ask writer:writer-secret GET /subjects)" = 401 ]; }
