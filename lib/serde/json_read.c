@@ -26,6 +26,7 @@ struct reader {
     size_t stack_len, stack_cap;
     struct sd_field local[STACK_LOCAL];
     unsigned depth;
+    size_t values;
     struct bs_error *err;
 };
 
@@ -444,6 +445,8 @@ static int read_value(struct reader *r, struct sd_value *ret)
     *ret = (struct sd_value){.type = SD_NULL};
     if (r->at == r->end)
         return fail(r, "");
+    if (r->rules->values_max && ++r->values > r->rules->values_max)
+        return fail_at(r, r->at, BS_ELIMIT, "more values than are accepted");
     switch (*r->at) {
     case '{':
     case '[':
@@ -499,5 +502,12 @@ int sd_json_read(struct bs_bytes text, struct bs_arena *arena, struct sd_value *
                  struct bs_error *err)
 {
     static const struct sd_json_rules rules = {.depth_max = 512};
+    return sd_json_parse(text, &rules, arena, ret, err);
+}
+
+int sd_json_read_few(struct bs_bytes text, size_t values_max, struct bs_arena *arena,
+                     struct sd_value *ret, struct bs_error *err)
+{
+    struct sd_json_rules rules = {.depth_max = 512, .values_max = values_max};
     return sd_json_parse(text, &rules, arena, ret, err);
 }

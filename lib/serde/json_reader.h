@@ -6,6 +6,7 @@
 
 struct sd_json_rules {
     unsigned depth_max;
+    size_t values_max; /* 0: as many as the text has; one takes about 50 bytes */
     /* Schema texts: comments are white space (Avro specification 1.12, Java), and an integer beyond
      * 64 bits is kept as SD_BYTES holding its digits (JSON itself never gives SD_BYTES). */
     bool schema;

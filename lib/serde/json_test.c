@@ -207,13 +207,26 @@ static void test_mutated_texts(void **state)
     golden_close(&g);
 }
 
+static void test_few_values(void **state)
+{
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct bs_error err = {0};
+    struct sd_value value;
+    (void)state;
+    assert_int_equal(sd_json_read_few(bs_bytes_text("{\"a\":[1,{}]}"), 4, &arena, &value, &err), 0);
+    assert_int_equal(sd_json_read_few(bs_bytes_text("{\"a\":[1,{}]}"), 3, &arena, &value, &err),
+                     BS_ELIMIT);
+    assert_non_null(strstr(err.text, "column 9"));
+    bs_arena_deinit(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_deep),          cmocka_unit_test(test_many_members),
-        cmocka_unit_test(test_write_refuses), cmocka_unit_test(test_numbers_read_back),
-        cmocka_unit_test(test_mutated_texts),
+        cmocka_unit_test(test_few_values),        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_refused),           cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_many_members),      cmocka_unit_test(test_write_refuses),
+        cmocka_unit_test(test_numbers_read_back), cmocka_unit_test(test_mutated_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
