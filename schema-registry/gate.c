@@ -293,7 +293,7 @@ void sr_gate_leave(struct sr_gate *gate, struct sr_writer *writer)
     pthread_mutex_unlock(&gate->line);
 }
 
-static int32_t *next_id_of(struct sr_gate *gate, struct bs_bytes context)
+static int64_t *next_id_of(struct sr_gate *gate, struct bs_bytes context)
 {
     for (size_t i = 0; i < gate->given_count; i++)
         if (bs_bytes_is(context, gate->given[i].context))
@@ -309,7 +309,8 @@ static int32_t *next_id_of(struct sr_gate *gate, struct bs_bytes context)
 int32_t sr_gate_next_id(struct sr_gate *gate, const struct sr_store *store,
                         struct sr_writer *writer, const struct sr_content *content)
 {
-    int32_t max = sr_store_max_id(store, writer->subject), id = 0, *next;
+    int32_t max = sr_store_max_id(store, writer->subject), id = 0;
+    int64_t *next;
     struct bs_bytes context = sr_name_split(writer->subject).context;
     pthread_mutex_lock(&gate->line);
     for (const struct sr_writer *other = gate->writers; other && id == 0; other = other->next)
@@ -320,9 +321,9 @@ int32_t sr_gate_next_id(struct sr_gate *gate, const struct sr_store *store,
             id = other->id;
     next = next_id_of(gate, context);
     if (*next <= max)
-        *next = max + 1;
-    if (id == 0)
-        id = (*next)++;
+        *next = (int64_t)max + 1;
+    if (id == 0 && *next <= INT32_MAX)
+        id = (int32_t)(*next)++;
     writer->id = id;
     memcpy(writer->digest, content->digest, SR_DIGEST_SIZE);
     pthread_mutex_unlock(&gate->line);

@@ -43,7 +43,7 @@ int sr_gate_enter(struct sr_gate *gate, struct sr_writer *writer, int64_t until_
 void sr_gate_leave(struct sr_gate *gate, struct sr_writer *writer);
 /* The writer, with the store still locked for reading and without an entry of that digest: the id
  * that another writer has been given for it, else one that was never given; it is used up even if
- * the write fails. */
+ * the write fails. 0: the context has none left. */
 int32_t sr_gate_next_id(struct sr_gate *gate, const struct sr_store *store,
                         struct sr_writer *writer, const struct sr_content *content);
 /* The writer: appends all or nothing, waits for the acknowledgement and until all of it is applied.

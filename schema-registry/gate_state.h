@@ -24,7 +24,7 @@ struct sr_waiter {
 /* Ids that were given in a context, perhaps for writes that failed. */
 struct sr_given {
     char *context;
-    int32_t next_id;
+    int64_t next_id;
 };
 
 struct sr_gate {

@@ -58,6 +58,20 @@ static void test_poisoned(void **state)
     expect("POST", "/subjects/p/versions", LONG_SCHEMA, 200, "{\"id\":2,\"version\":1,…");
 }
 
+/* Another product has used the highest id there is: told at once, and nothing is written. */
+static void test_no_ids_left(void **state)
+{
+    (void)state;
+    put_record("{\"keytype\":\"SCHEMA\",\"subject\":\"p\",\"version\":1,\"magic\":1}",
+               "{\"subject\":\"p\",\"version\":1,\"id\":2147483647,\"schema\":\"\\\"int\\\"\"}");
+    until("/subjects", "\"p\"");
+    expect("POST", "/subjects/s/versions", LONG_SCHEMA, 500,
+           "{\"error_code\":50001,\"message\":\"The context of subject s has no ids left: …");
+    expect("GET", "/subjects/s/versions", NULL, 404, "{\"error_code\":40401,…");
+    until("/health", "\"skipped_records\":{\"count\":0,");
+    expect("POST", "/subjects/:.c:s/versions", LONG_SCHEMA, 200, "{\"id\":1,…");
+}
+
 /* Keys in another order of members are other keys to compaction: a deletion names them too, or what
  * was deleted comes back. */
 static void test_other_spellings(void **state)
@@ -178,8 +192,8 @@ static void test_deletion_marks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ROW(test_poisoned),  ROW(test_other_spellings), ROW(test_empty_values),
-        ROW(test_rewritten), ROW(test_deletion_marks),
+        ROW(test_poisoned),     ROW(test_other_spellings), ROW(test_no_ids_left),
+        ROW(test_empty_values), ROW(test_rewritten),       ROW(test_deletion_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TRIES = 40, PAUSE_MS = 5 };
+enum {
+    TRIES = 40,
+    PAUSE_MS = 5,
+    IMPORT_MAX = INT32_MAX - 1000000, /* above it there is room for new ids */
+};
 
 static bool check_writable(struct sr_call *call)
 {
@@ -113,6 +117,13 @@ static bool append_version(struct sr_call *call, const struct sr_input *input)
     int made;
     if (newest && newest->number == INT32_MAX) {
         sr_fail(call, 50001, "Subject %s has no version numbers left", call->subject);
+        return true;
+    }
+    if (record.id == 0) {
+        sr_fail(
+            call, 50001,
+            "The context of subject %s has no ids left: id %d is taken; register in another one",
+            call->subject, INT32_MAX);
         return true;
     }
     /* The new version first: if the writes end between, nothing is lost. */
@@ -213,6 +224,11 @@ static void import_version(struct sr_call *call, struct sr_input *input)
     int made;
     if (input->id < 0) {
         sr_fail_mode(call, "is not in read-write mode");
+        return;
+    }
+    if (input->id > IMPORT_MAX && entry == NULL) {
+        sr_fail(call, 42205, "Id %d is too high to be imported: at most %d, so that new ids remain",
+                input->id, IMPORT_MAX);
         return;
     }
     input->normalize = false;
