@@ -133,11 +133,14 @@ static void on_owner(void *ctx, bool owner)
     pthread_mutex_unlock(&gate->progress);
 }
 
-static void on_problem(void *ctx, const char *text)
+static void on_problem(void *ctx, const char *text, bool foreign)
 {
     struct sr_gate *gate = ctx;
     pthread_mutex_lock(&gate->progress);
     snprintf(gate->group_problem, sizeof gate->group_problem, "%s", text ? text : "");
+    sr_leader_foreign(&gate->leader, foreign);
+    bs_metric_set(&gate->leads, gate->leader.mine);
+    pthread_cond_broadcast(&gate->turn);
     pthread_mutex_unlock(&gate->progress);
 }
 
@@ -163,7 +166,7 @@ static void join_group(struct sr_gate *gate)
     };
     struct bs_error err = {0};
     if (sr_group_open(&options, &gate->group, &err) < 0)
-        on_problem(gate, err.text);
+        on_problem(gate, err.text, false);
 }
 
 /* Once, at start: is the leader that the topic names still there? */
@@ -308,7 +311,7 @@ int sr_gate_health(struct sr_gate *gate, struct bs_buf *out)
         role = "leader";
     } else if (!sr_gate_other_leads(gate)) {
         rc = 1;
-        status = gate->probed ? "no-leader" : "starting";
+        status = sr_gate_unsure(gate) ? "starting" : "no-leader";
         message = gate->group_problem[0] ? gate->group_problem
                   : gate->why_none[0]    ? gate->why_none
                                          : "waiting for a leader";

@@ -162,7 +162,8 @@ static void on_record(void *ctx, const struct sr_read *read)
     }
     bs_arena_reset(arena);
     bs_metric_set(&gate->offset, read->offset);
-    set_lag(gate, read->offset + 1);
+    if (gate->leader.replayed) /* this thread alone sets it */
+        set_lag(gate, read->offset + 1);
     set_applied(gate, read->offset);
 }
 

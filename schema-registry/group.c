@@ -54,7 +54,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
         rd_kafka_assign(rk, NULL);
     }
     if (group->told)
-        group->options.on_problem(group->options.ctx, NULL);
+        group->options.on_problem(group->options.ctx, NULL, false);
     group->told = false;
 }
 
@@ -74,7 +74,8 @@ static void tell_problem(struct sr_group *group, const rd_kafka_message_t *messa
     if (!group->told)
         bs_log(&problem, "%s", text);
     group->told = true;
-    group->options.on_problem(group->options.ctx, text);
+    group->options.on_problem(group->options.ctx, text,
+                              message->err == RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL);
 }
 
 static void *serve(void *arg)

@@ -13,8 +13,9 @@ struct sr_group_options {
     const char *properties; /* as of the journal */
     void *ctx;
     void (*on_owner)(void *ctx, bool owner);
-    /* Why this process cannot be in the group; NULL: it can again. */
-    void (*on_problem)(void *ctx, const char *text);
+    /* Why this process cannot be in the group; NULL: it can again. `foreign`: another product has
+     * the group. */
+    void (*on_problem)(void *ctx, const char *text, bool foreign);
 };
 
 int sr_group_open(const struct sr_group_options *options, struct sr_group **ret,

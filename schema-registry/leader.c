@@ -72,6 +72,16 @@ void sr_leader_gone(struct sr_leader *leader, const char *url)
     leader->wait_ms = 0;
 }
 
+void sr_leader_foreign(struct sr_leader *leader, bool foreign)
+{
+    leader->foreign = foreign;
+    if (foreign && leader->mine) {
+        leader->mine = false;
+        leader->url[0] = '\0';
+        leader->shortcut = false;
+    }
+}
+
 void sr_leader_owner(struct sr_leader *leader, bool owner)
 {
     if (owner && !leader->owner)
@@ -81,6 +91,8 @@ void sr_leader_owner(struct sr_leader *leader, bool owner)
 
 static bool may_claim(const struct sr_leader *leader)
 {
+    if (leader->foreign)
+        return false;
     if (leader->owner)
         return true;
     if (!leader->shortcut || leader->others)

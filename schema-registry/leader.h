@@ -39,6 +39,7 @@ struct sr_leader {
     char own_url[SR_URL_MAX]; /* "" until the listener is open */
     bool eligible, replayed, owner;
     bool shortcut;   /* may claim without being the owner */
+    bool foreign;    /* another product has the group */
     bool claiming;   /* a claim of its own is under way */
     int64_t wait_ms; /* no claim before this time */
     /* the topic */
@@ -64,6 +65,8 @@ bool sr_leader_claim(struct sr_leader *leader, const struct sr_claim *claim, int
 void sr_leader_replayed(struct sr_leader *leader);
 /* Nothing listens at that URL. */
 void sr_leader_gone(struct sr_leader *leader, const char *url);
+/* Another product has the group: it writes, and this process must not. */
+void sr_leader_foreign(struct sr_leader *leader, bool foreign);
 void sr_leader_owner(struct sr_leader *leader, bool owner);
 
 /* The epoch to claim now, or 0. *ret_wait_ms: when to ask again at the latest, if nothing happens.

@@ -175,6 +175,21 @@ static void test_gone_and_not_eligible(void **state)
     assert_int_equal(wants(&leader, 0), 0);
 }
 
+static void test_another_product_has_the_group(void **state)
+{
+    struct sr_leader leader = fresh();
+    (void)state;
+    sr_leader_replayed(&leader);
+    claim(&leader, 1, ME, 0);
+    sr_leader_foreign(&leader, true);
+    assert_false(leader.mine);
+    assert_int_equal(wants(&leader, 100000), 0);
+    sr_leader_foreign(&leader, false);
+    assert_int_equal(wants(&leader, 100000), 0); /* not before the group says so */
+    sr_leader_owner(&leader, true);
+    assert_int_equal(wants(&leader, 100000), 2);
+}
+
 static void test_old_epochs_are_forgotten(void **state)
 {
     struct sr_leader leader = fresh();
@@ -364,6 +379,7 @@ int main(void)
         cmocka_unit_test(test_owner_replaces_and_is_patient),
         cmocka_unit_test(test_resigned_leader_claims_anew),
         cmocka_unit_test(test_gone_and_not_eligible),
+        cmocka_unit_test(test_another_product_has_the_group),
         cmocka_unit_test(test_old_epochs_are_forgotten),
         cmocka_unit_test(test_bundle_carries_the_rest),
         cmocka_unit_test(test_bundle_has_a_bound),
