@@ -310,7 +310,7 @@ static const struct sr_user *compare(struct sr_auth *auth, const struct sr_users
     if (user && sr_password_is(user->hash, user->salt, user->kept, bs_bytes(password, len)))
         return user;
     if (user == NULL)
-        sr_password_is(SR_HASH_SCRYPT, "nobody", "", bs_bytes(password, len));
+        sr_password_is(sr_users_hash(users), "nobody", "", bs_bytes(password, len));
     bs_buf_put_json_string(&shown, name, strnlen(name, 64));
     bs_log(&refused_event, "user %s", bs_buf_text(&shown));
     bs_buf_deinit(&shown);

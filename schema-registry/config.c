@@ -92,6 +92,13 @@ static const struct bs_option rows[] = {
      .min = 1,
      .max = 100000,
      .doc = "Connections at a time; further ones wait until one ends."},
+    {.name = "http.bodies.max.bytes",
+     .type = BS_OPT_SIZE,
+     .def = "128M",
+     .min = 1 << 20,
+     .max = 1ll << 40,
+     .doc = "Bytes of request bodies held at a time, of all connections; a request beyond them is "
+            "answered with 503. One of max.request.bytes always has room alone."},
     {.name = "http.slow.client.ms",
      .type = BS_OPT_DURATION,
      .def = "30000",
@@ -174,6 +181,7 @@ int sr_settings_read(const struct bs_config *config, struct sr_settings *ret, st
     ret->level = sr_level_parse(bs_config_text(config, "schema.compatibility.level"));
     ret->replication = (int)bs_config_int(config, "kafkastore.topic.replication.factor");
     ret->connections = (int)bs_config_int(config, "http.connections.max");
+    ret->bodies_max = bs_config_int(config, "http.bodies.max.bytes");
     ret->slow_ms = (unsigned)bs_config_int(config, "http.slow.client.ms");
     ret->threads = (int)bs_config_int(config, "http.threads");
     ret->timeout_ms = bs_config_int(config, "kafkastore.timeout.ms");

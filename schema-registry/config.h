@@ -19,6 +19,7 @@ struct sr_settings {
     const char *users, *realm, *open_paths; /* users NULL: nobody has to sign in */
     int connections;
     unsigned slow_ms;
+    int64_t bodies_max;
     bool reject_empty; /* subjects "" and "*" */
 };
 

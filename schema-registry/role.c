@@ -133,6 +133,7 @@ static int open_http(struct sr_service *service, const struct sr_settings *setti
                                  .ctx = service,
                                  .threads = (unsigned)settings->threads,
                                  .connections_max = (unsigned)settings->connections,
+                                 .bodies_max = (size_t)settings->bodies_max,
                                  .step_ms = settings->slow_ms,
                                  .blocking_threads =
                                      WRITERS + (service->auth ? SR_SIGN_INS_MAX : 0),

@@ -91,6 +91,16 @@ const struct sr_user *sr_users_find(const struct sr_users *users, const char *na
                : NULL;
 }
 
+enum sr_hash sr_users_hash(const struct sr_users *users)
+{
+    size_t counts[SR_HASH_COUNT] = {0};
+    enum sr_hash most = SR_HASH_SCRYPT;
+    for (size_t i = 0; i < users->count; i++)
+        if (++counts[users->list[i].hash] > counts[most])
+            most = users->list[i].hash;
+    return most;
+}
+
 size_t sr_users_count(const struct sr_users *users)
 {
     return users->count;

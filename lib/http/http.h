@@ -58,6 +58,7 @@ struct ht_options {
     void *ctx;
     unsigned threads;         /* 0: 2 */
     unsigned connections_max; /* 0: 1,024 */
+    size_t bodies_max;        /* bytes of all requests' bodies; more gets 503. 0: 128 MiB */
     unsigned step_ms;         /* longest time for a header, a body, taking the answer; 0: 30,000 */
     /* Body of an error the server itself makes (404, 405, 413, …); NULL:
      * {"error_code":…,"message":…}. */

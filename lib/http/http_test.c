@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -261,6 +262,70 @@ static void test_listen(void **state)
     assert_int_equal(ht_split_host_port(NULL, host, sizeof host, &port, &err), BS_EINVAL);
 }
 
+static int held(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    sem_t *turns = ctx;
+    if (!request->may_block)
+        return HT_BLOCKS;
+    sem_post(&turns[0]);
+    sem_wait(&turns[1]);
+    bs_buf_printf(&response->body, "%zu", request->body.len);
+    return 0;
+}
+
+struct holder {
+    int port;
+    struct answer answer;
+};
+
+static void *ask_held(void *arg)
+{
+    struct holder *holder = arg;
+    char body[1000] = "";
+    ask("POST", holder->port, "/held", body, sizeof body, &holder->answer);
+    return NULL;
+}
+
+/* Bodies of all requests together are bounded, too; what one gave back another may have. */
+static void test_bodies_limit(void **state)
+{
+    static const struct ht_route held_routes[] = {{"POST", "/held", 1000, held, "waits"},
+                                                  {"PUT", "/things/{name}", 1000, made, "makes"}};
+    struct ht_options options = {
+        .listen = "127.0.0.1:0", .routes = held_routes, .route_count = 2, .bodies_max = 1500};
+    struct ht_server *server;
+    struct holder holder;
+    struct bs_error err;
+    struct answer a;
+    char body[501] = "";
+    pthread_t thread;
+    sem_t turns[2]; /* it is held; it may go on */
+    (void)state;
+    sem_init(&turns[0], 0, 0);
+    sem_init(&turns[1], 0, 0);
+    options.ctx = turns;
+    assert_int_equal(ht_server_open(&options, &server, &err), 0);
+    holder.port = ht_server_port(server);
+    pthread_create(&thread, NULL, ask_held, &holder);
+    sem_wait(&turns[0]);
+    for (size_t len = 500; len <= 501; len++) {
+        ask("PUT", holder.port, "/things/a", body, len, &a);
+        assert_int_equal(a.status, len == 500 ? 201 : 503);
+        bs_buf_deinit(&a.body);
+        bs_buf_deinit(&a.headers);
+    }
+    sem_post(&turns[1]);
+    pthread_join(thread, NULL);
+    assert_int_equal(holder.answer.status, 200);
+    bs_buf_deinit(&holder.answer.body);
+    bs_buf_deinit(&holder.answer.headers);
+    ask("PUT", holder.port, "/things/a", body, 501, &a);
+    assert_int_equal(a.status, 201);
+    bs_buf_deinit(&a.body);
+    bs_buf_deinit(&a.headers);
+    ht_server_close(server);
+}
+
 static void *ask_slow(void *port)
 {
     char path[64];
@@ -439,10 +504,11 @@ static void test_slow_clients(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routes),          cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_body_limit),      cmocka_unit_test(test_listen),
-        cmocka_unit_test(test_blocking),        cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_expect_continue), cmocka_unit_test(test_slow_clients),
+        cmocka_unit_test(test_routes),       cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_body_limit),   cmocka_unit_test(test_listen),
+        cmocka_unit_test(test_bodies_limit), cmocka_unit_test(test_blocking),
+        cmocka_unit_test(test_fields),       cmocka_unit_test(test_expect_continue),
+        cmocka_unit_test(test_slow_clients),
     };
     int rc;
     curl_global_init(CURL_GLOBAL_DEFAULT);

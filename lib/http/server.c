@@ -18,6 +18,7 @@
 
 #include <microhttpd.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ enum {
     CONNECTIONS = 1024,
     IDLE_SECONDS = 120,
     STEP_MS = 30000,
+    BODIES_MAX = 128 << 20,
     BODY_FIRST = 64 * 1024,
     ID_MAX = 1024, /* bytes of an X-Request-ID */
     BLOCKING_THREADS = 1,
@@ -39,6 +41,7 @@ struct ht_server {
     struct ht_options options;
     struct MHD_Daemon *daemon;
     struct ht_connections *connections;
+    _Atomic size_t bodies; /* bytes held by all requests */
     int fd, port;
     struct io_mailbox *waiting; /* exchanges for the blocking threads */
     pthread_t *threads;
@@ -75,10 +78,15 @@ static const char *refusal_text(int status)
     }
 }
 
+static void release_body(struct ht_server *server, struct exchange *x)
+{
+    atomic_fetch_sub_explicit(&server->bodies, x->body.len, memory_order_relaxed);
+    bs_buf_deinit(&x->body);
+}
+
 static void exchange_free(struct exchange *x)
 {
     bs_buf_deinit(&x->response.body);
-    bs_buf_deinit(&x->body);
     bs_arena_deinit(&x->arena);
     bs_free(x);
 }
@@ -88,9 +96,11 @@ static void exchange_free(struct exchange *x)
 static void request_completed(void *ctx, struct MHD_Connection *connection, void **state,
                               enum MHD_RequestTerminationCode why)
 {
-    const struct ht_server *server = ctx;
+    struct ht_server *server = ctx;
     struct exchange *x = *state;
     (void)connection;
+    if (x)
+        release_body(server, x);
     if (x && why == MHD_REQUEST_TERMINATED_COMPLETED_OK)
         ht_connection_step(server->connections, x->connection, 0, IDLE_SECONDS * 1000);
     if (x)
@@ -134,7 +144,7 @@ static void echo_id(struct MHD_Connection *connection, struct MHD_Response *mhd)
         MHD_add_response_header(mhd, name, value);
 }
 
-static enum MHD_Result send_response(const struct ht_server *server, struct exchange *x,
+static enum MHD_Result send_response(struct ht_server *server, struct exchange *x,
                                      struct MHD_Connection *connection,
                                      struct ht_response *response)
 {
@@ -147,6 +157,7 @@ static enum MHD_Result send_response(const struct ht_server *server, struct exch
                                                       : "application/json";
     mhd = len ? MHD_create_response_from_buffer_with_free_callback(len, body, body_free)
               : MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
+    release_body(server, x); /* before the client can send another one */
     ht_connection_step(server->connections, x->connection, len, 0);
     if (mhd == NULL || len == 0)
         bs_free(body);
@@ -165,7 +176,7 @@ static enum MHD_Result send_response(const struct ht_server *server, struct exch
     return result;
 }
 
-static enum MHD_Result refuse(const struct ht_server *server, struct exchange *x,
+static enum MHD_Result refuse(struct ht_server *server, struct exchange *x,
                               struct MHD_Connection *connection)
 {
     struct ht_response response = {.status = x->refused};
@@ -217,15 +228,24 @@ static struct exchange *exchange_new(const struct ht_server *server,
     return x;
 }
 
-static void take_body(struct exchange *x, const char *data, size_t len)
+static void take_body(struct ht_server *server, struct exchange *x, const char *data, size_t len)
 {
     size_t max = x->route ? x->route->body_max : 0;
+    size_t all = server->options.bodies_max ? server->options.bodies_max : BODIES_MAX;
     ht_connection_grant(x->connection, len);
     if (x->refused)
         return; /* read and dropped, so that the client gets to read the answer */
     if (len > max || x->body.len > max - len) {
         x->refused = 413;
-        bs_buf_deinit(&x->body);
+        release_body(server, x);
+        return;
+    }
+    if (all < max)
+        all = max; /* one as large as its route takes always fits alone */
+    if (atomic_fetch_add_explicit(&server->bodies, len, memory_order_relaxed) + len > all) {
+        atomic_fetch_sub_explicit(&server->bodies, len, memory_order_relaxed);
+        x->refused = 503;
+        release_body(server, x);
         return;
     }
     bs_buf_put(&x->body, data, len);
@@ -251,7 +271,7 @@ static bool run_handler(const struct ht_server *server, struct exchange *x)
     return true;
 }
 
-static enum MHD_Result answer(const struct ht_server *server, struct exchange *x,
+static enum MHD_Result answer(struct ht_server *server, struct exchange *x,
                               struct MHD_Connection *connection)
 {
     if (!x->refused && !x->answered && !run_handler(server, x)) {
@@ -287,7 +307,7 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection, cons
                               const char *method, const char *version, const char *upload,
                               size_t *upload_size, void **state)
 {
-    const struct ht_server *server = ctx;
+    struct ht_server *server = ctx;
     struct exchange *x = *state;
     (void)version;
     if (x == NULL) {
@@ -300,7 +320,7 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection, cons
         return MHD_YES;
     }
     if (*upload_size) {
-        take_body(x, upload, *upload_size);
+        take_body(server, x, upload, *upload_size);
         *upload_size = 0;
         return MHD_YES;
     }
