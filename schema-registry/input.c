@@ -331,11 +331,10 @@ static int change_tags(struct sr_call *call, struct sr_input *input, const struc
     return rc;
 }
 
-int sr_input_parse(struct sr_call *call, struct sr_input *input, bool as_new,
-                   struct sd_schema **ret, struct bs_error *err)
+int sr_input_schema(struct sr_call *call, struct sr_input *input, bool as_new,
+                    struct sd_schema **ret, struct bs_error *err)
 {
     bool strict = as_new && flag_setting(call, "validateNewSchemas", true);
-    struct bs_buf text = BS_BUF_INIT;
     struct sd_schema *schema = NULL;
     int rc;
     *ret = NULL;
@@ -347,16 +346,25 @@ int sr_input_parse(struct sr_call *call, struct sr_input *input, bool as_new,
     if (rc == 0 && input->kept_tag_count)
         rc = change_tags(call, input, input->kept_tags, input->kept_tag_count, true, as_new,
                          &schema, err);
+    if (rc == 0)
+        *ret = schema;
+    return rc;
+}
+
+int sr_input_parse(struct sr_call *call, struct sr_input *input, bool as_new,
+                   struct sd_schema **ret, struct bs_error *err)
+{
+    struct bs_buf text = BS_BUF_INIT;
+    int rc = sr_input_schema(call, input, as_new, ret, err);
     if (rc < 0)
         return rc;
-    sd_schema_text(schema, input->normalize, &text);
+    sd_schema_text(*ret, input->normalize, &text);
     input->content.text =
         bs_bytes(bs_arena_dup(call->request->arena, text.data, text.len), text.len);
     bs_buf_deinit(&text);
     if (input->normalize)
         sort_references(&input->content);
     sr_content_seal(&input->content, call->request->arena);
-    *ret = schema;
     return 0;
 }
 

@@ -35,9 +35,12 @@ bool sr_input_read_about(struct sr_call *call, const struct sd_value *json, cons
 bool sr_input_complete(struct sr_call *call, struct sr_input *input);
 /* Do settings add to what requests bring? */
 bool sr_input_has_presets(struct sr_call *call);
-/* Parses input (references from the store) and puts the canonical text and the digest into it.
- * `as_new` as for registration: its references are live, its names and defaults are checked unless
- * the setting validateNewSchemas says no. BS_E…: err says what is wrong with the schema. */
+/* Parses input, references from the store, with its changes of tags. `as_new` as for registration:
+ * its references are live, its names and defaults are checked unless the setting validateNewSchemas
+ * says no. BS_E…: err says what is wrong with the schema. */
+int sr_input_schema(struct sr_call *call, struct sr_input *input, bool as_new,
+                    struct sd_schema **ret, struct bs_error *err);
+/* In addition puts the canonical text and the digest into it. */
 int sr_input_parse(struct sr_call *call, struct sr_input *input, bool as_new,
                    struct sd_schema **ret, struct bs_error *err);
 /* Compares with the live versions under the level (or with `only`). Messages are as in a verbose

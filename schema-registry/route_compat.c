@@ -25,7 +25,7 @@ static void check(struct sr_call *call, struct sr_input *input, const struct sr_
     const char **messages = NULL;
     size_t count = 0;
     bool fine;
-    if (input->empty || sr_input_parse(call, input, true, &schema, &err) < 0) {
+    if (input->empty || sr_input_schema(call, input, true, &schema, &err) < 0) {
         const char *text =
             input->empty ? "Empty schema"
                          : bs_arena_printf(call->request->arena,
