@@ -21,7 +21,7 @@ struct entry {
     int64_t until_ms;          /* INT64_MAX: for ever */
     UT_hash_handle hh;
     size_t key_len;
-    char key[]; /* address of the own schema, topic */
+    char key[]; /* address of the own schema, topic with its NUL */
 };
 
 struct rc_serializer {
@@ -35,7 +35,10 @@ struct rc_serializer {
     int64_t ttl_ms; /* −1: for ever */
     size_t max;
     struct entry *entries; /* in order of use */
+    struct entry *last;    /* the one picked last: records come in runs */
     struct bs_buf lookup;
+    struct sd_schema *read; /* counted: the one opened last, by read_id */
+    int32_t read_id;
 };
 
 /* ---- options ---- */
@@ -126,6 +129,8 @@ static void entry_free(struct entry *entry)
 
 static void entry_remove(struct rc_serializer *s, struct entry *entry)
 {
+    if (s->last == entry)
+        s->last = NULL;
     HASH_DEL(s->entries, entry);
     entry_free(entry);
 }
@@ -136,6 +141,7 @@ void rc_serializer_free(struct rc_serializer *s)
         return;
     while (s->entries)
         entry_remove(s, s->entries);
+    sd_schema_unref(s->read);
     rc_client_free(s->own_client);
     bs_free(s->metadata);
     bs_buf_deinit(&s->lookup);
@@ -264,14 +270,24 @@ static int fill(struct rc_serializer *s, const char *topic, const struct sd_sche
     return rc;
 }
 
+static const char *entry_topic(const struct entry *entry)
+{
+    return entry->key + sizeof entry->own;
+}
+
 int rc_serializer_pick(struct rc_serializer *s, const char *topic, const struct sd_schema *own,
                        const struct rc_writing **ret, struct bs_error *err)
 {
-    struct entry *entry;
+    struct entry *entry = s->last;
     int rc;
+    if (entry && entry->own == own && entry->until_ms == INT64_MAX &&
+        strcmp(entry_topic(entry), topic) == 0) {
+        *ret = &entry->writing;
+        return 0;
+    }
     bs_buf_reset(&s->lookup);
     bs_buf_put(&s->lookup, &own, sizeof own);
-    bs_buf_puts(&s->lookup, topic);
+    bs_buf_put(&s->lookup, topic, strlen(topic) + 1);
     HASH_FIND(hh, s->entries, s->lookup.data, s->lookup.len, entry);
     if (entry && entry->until_ms != INT64_MAX && now_ms() >= entry->until_ms) {
         entry_remove(s, entry);
@@ -293,6 +309,7 @@ int rc_serializer_pick(struct rc_serializer *s, const char *topic, const struct 
     HASH_ADD_KEYPTR(hh, s->entries, entry->key, entry->key_len, entry);
     while (HASH_COUNT(s->entries) > s->max)
         entry_remove(s, s->entries);
+    s->last = entry;
     *ret = &entry->writing;
     return 0;
 }
@@ -327,6 +344,16 @@ int rc_serializer_open(struct rc_serializer *s, struct bs_bytes header, struct b
     if (rc < 0)
         return rc;
     *ret_id = id.id;
-    return id.is_guid ? rc_schema_by_guid(s->client, id.guid, ret_id, ret_schema, err)
-                      : rc_schema_by_id(s->client, id.id, ret_schema, err);
+    if (id.is_guid)
+        return rc_schema_by_guid(s->client, id.guid, ret_id, ret_schema, err);
+    if (s->read == NULL || s->read_id != id.id) {
+        struct sd_schema *schema;
+        if ((rc = rc_schema_by_id(s->client, id.id, &schema, err)) < 0)
+            return rc;
+        sd_schema_unref(s->read);
+        s->read = schema;
+        s->read_id = id.id;
+    }
+    *ret_schema = sd_schema_ref(s->read);
+    return 0;
 }
