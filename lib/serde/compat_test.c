@@ -266,13 +266,32 @@ static void test_shared(void **state)
     bs_arena_deinit(&arena);
 }
 
+/* Types whose names part them are no pairs to be remembered: a union of all events of a company. */
+static void test_union_of_many_records(void **state)
+{
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct bs_buf text = BS_BUF_INIT;
+    struct sd_problems problems;
+    (void)state;
+    for (int i = 0; i < 1500; i++)
+        bs_buf_printf(&text,
+                      "%s{\"type\":\"record\",\"name\":\"R%d\",\"fields\":[{\"name\":\"a\","
+                      "\"type\":\"int\"}]}",
+                      i ? "," : "[", i);
+    bs_buf_puts(&text, "]");
+    check(bs_buf_text(&text), bs_buf_text(&text), SD_COMPAT_LOGICAL, &arena, &problems);
+    assert_int_equal(problems.count, 0);
+    bs_buf_deinit(&text);
+    bs_arena_deinit(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_logical), cmocka_unit_test(test_type_first),
         cmocka_unit_test(test_wide),    cmocka_unit_test(test_recursive),
         cmocka_unit_test(test_deep),    cmocka_unit_test(test_unions),
-        cmocka_unit_test(test_shared),
+        cmocka_unit_test(test_shared),  cmocka_unit_test(test_union_of_many_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

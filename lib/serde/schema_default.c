@@ -7,6 +7,7 @@
 #include "lib/serde/schema_model.h"
 
 #include "lib/base/err.h"
+#include "lib/base/mem.h"
 
 #include <float.h>
 #include <math.h>
@@ -33,19 +34,48 @@ static bool number_of(const struct sd_value *json, double *ret)
     }
 }
 
+enum { LINEAR = 16 };
+
+/* The members of a record's default by field, NULL where it has none. Members that are no fields
+ * are ignored. Many members are found by the record's table of names, each once. `room` is for the
+ * few; the caller frees what is not `room`. */
+static const struct sd_value **by_field(const struct sd_node *node, const struct sd_value *json,
+                                        const struct sd_value **room)
+{
+    const struct sd_value **list = room;
+    if (node->field_count > LINEAR)
+        list = bs_array(node->field_count, sizeof(const struct sd_value *));
+    if (json->map.count <= LINEAR) {
+        for (size_t i = 0; i < node->field_count; i++)
+            list[i] = sd_value_get(json, sd_more(node)->more[i].name);
+        return list;
+    }
+    for (size_t i = 0; i < node->field_count && list == room; i++)
+        list[i] = NULL;
+    for (size_t i = 0; i < json->map.count; i++) {
+        int at = sd_node_field(node, json->map.fields[i].name);
+        if (at >= 0 && list[at] == NULL)
+            list[at] = &json->map.fields[i].value;
+    }
+    return list;
+}
+
 static bool record_valid(const struct sd_node *node, const struct sd_value *json, long *budget,
                          unsigned depth)
 {
+    const struct sd_value *room[LINEAR], **values;
+    bool valid = true;
     if (json->type != SD_MAP)
         return false;
-    for (size_t i = 0; i < node->field_count; i++) {
-        const struct sd_value *value = sd_value_get(json, sd_more(node)->more[i].name);
-        if (value == NULL)
-            value = node->fields[i].default_value;
-        if (value == NULL || !sd_default_valid(node->fields[i].type, value, budget, depth + 1))
-            return false;
+    values = by_field(node, json, room);
+    *budget -= (long)(node->field_count / LINEAR);
+    for (size_t i = 0; i < node->field_count && valid; i++) {
+        const struct sd_value *value = values[i] ? values[i] : node->fields[i].default_value;
+        valid = value && sd_default_valid(node->fields[i].type, value, budget, depth + 1);
     }
-    return true;
+    if (values != room)
+        bs_free(values);
+    return valid;
 }
 
 static bool items_valid(const struct sd_node *node, const struct sd_value *json, long *budget,
@@ -185,19 +215,20 @@ static int encode_number(const struct sd_node *node, const struct sd_value *json
 static int encode_record(const struct sd_node *node, const struct sd_value *json,
                          struct bs_buf *out, long *budget, unsigned depth)
 {
+    const struct sd_value *room[LINEAR], **values;
+    int rc = 0;
     if (json->type != SD_MAP)
         return BS_EINVAL;
-    for (size_t i = 0; i < node->field_count; i++) {
-        const struct sd_value *value = sd_value_get(json, sd_more(node)->more[i].name);
-        int rc;
-        if (value == NULL)
-            value = node->fields[i].default_value;
-        if (value == NULL)
-            return BS_EINVAL;
-        if ((rc = sd_default_encode(node->fields[i].type, value, out, budget, depth + 1)) < 0)
-            return rc;
+    values = by_field(node, json, room);
+    *budget -= (long)(node->field_count / LINEAR);
+    for (size_t i = 0; i < node->field_count && rc == 0; i++) {
+        const struct sd_value *value = values[i] ? values[i] : node->fields[i].default_value;
+        rc = value ? sd_default_encode(node->fields[i].type, value, out, budget, depth + 1)
+                   : BS_EINVAL;
     }
-    return 0;
+    if (values != room)
+        bs_free(values);
+    return rc;
 }
 
 static int encode_items(const struct sd_node *node, const struct sd_value *json, struct bs_buf *out,

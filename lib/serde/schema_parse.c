@@ -16,6 +16,8 @@
 
 #define PATH_TEXT 256
 
+enum { SEEN_LINEAR = 16 };
+
 static int parse_type(struct sd_parser *p, const struct sd_value *json, const char *space,
                       const struct sd_path *path, unsigned depth, struct sd_node **slot);
 
@@ -155,40 +157,73 @@ static int define_name(struct sd_parser *p, const struct sd_value *json, const c
     return 0;
 }
 
+/* Texts seen so far: few are compared one by one, many by a table of hashes. */
+struct seen {
+    const char **list;
+    size_t count, cap;
+    uint32_t *table; /* index + 1 in the list; NULL while they are few */
+};
+
+static void seen_init(struct seen *seen, const char **list, size_t most)
+{
+    *seen = (struct seen){.list = list};
+    if (most <= SEEN_LINEAR)
+        return;
+    for (seen->cap = 64; seen->cap < most * 2;)
+        seen->cap *= 2;
+    seen->table = bs_array(seen->cap, sizeof *seen->table);
+}
+
+static void seen_add(struct seen *seen, const char *text)
+{
+    size_t at;
+    if (seen->table == NULL) {
+        for (size_t i = 0; i < seen->count; i++)
+            if (strcmp(seen->list[i], text) == 0)
+                return;
+    } else {
+        at = sd_name_hash(bs_bytes_text(text)) & (seen->cap - 1);
+        for (; seen->table[at]; at = (at + 1) & (seen->cap - 1))
+            if (strcmp(seen->list[seen->table[at] - 1], text) == 0)
+                return;
+        seen->table[at] = (uint32_t)seen->count + 1;
+    }
+    seen->list[seen->count++] = text;
+}
+
+static int parse_alias(struct sd_parser *p, const struct sd_value *alias, const char *space,
+                       const struct sd_path *path, const char **ret)
+{
+    if (alias->type != SD_STRING)
+        return fail(p, path, "alias not a string");
+    if (memchr(alias->bytes.ptr, 0, alias->bytes.len))
+        return fail(p, path, "Illegal alias: it has a NUL character");
+    if (space) /* of a named type: a full name; of a field: as it is */
+        return sd_alias_full(p, alias->bytes, space, path, ret);
+    *ret = text_copy(p, alias->bytes);
+    return 0;
+}
+
 static int parse_aliases(struct sd_parser *p, const struct sd_value *json, const char *space,
                          const struct sd_path *path, const char *const **ret, size_t *ret_count)
 {
     const struct sd_value *aliases = member(json, "aliases");
-    const char **list;
-    size_t count = 0;
+    const char **list, *alias;
+    struct seen seen;
+    int rc = 0;
     if (aliases == NULL)
         return 0;
     if (aliases->type != SD_ARRAY)
         return fail(p, path, "aliases not an array");
     list = bs_arena_array(&p->schema->arena, aliases->array.count, sizeof *list);
-    for (size_t i = 0; i < aliases->array.count; i++) {
-        const struct sd_value *alias = &aliases->array.items[i];
-        const char *full;
-        bool repeated = false;
-        if (alias->type != SD_STRING)
-            return fail(p, path, "alias not a string");
-        if (memchr(alias->bytes.ptr, 0, alias->bytes.len))
-            return fail(p, path, "Illegal alias: it has a NUL character");
-        if (space) { /* of a named type: a full name; of a field: as it is */
-            int rc = sd_alias_full(p, alias->bytes, space, path, &full);
-            if (rc < 0)
-                return rc;
-        } else {
-            full = text_copy(p, alias->bytes);
-        }
-        for (size_t j = 0; j < count && !repeated; j++)
-            repeated = strcmp(list[j], full) == 0;
-        if (!repeated)
-            list[count++] = full;
-    }
+    seen_init(&seen, list, aliases->array.count);
+    for (size_t i = 0; i < aliases->array.count && rc == 0; i++)
+        if ((rc = parse_alias(p, &aliases->array.items[i], space, path, &alias)) == 0)
+            seen_add(&seen, alias);
+    bs_free(seen.table);
     *ret = list;
-    *ret_count = count;
-    return 0;
+    *ret_count = seen.count;
+    return rc;
 }
 
 static int parse_order(struct sd_parser *p, const struct sd_value *json, const struct sd_path *path,

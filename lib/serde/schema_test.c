@@ -1,5 +1,6 @@
 /* Schema: every case of tests/golden/avro-compat/parsing.json, and the bounds of the parser. */
 #include "lib/serde/golden_test.h"
+#include "lib/serde/schema_model.h"
 #include "lib/serde/schema_tags.h"
 
 static void check_text(const char *name, const char *what, struct bs_buf *got,
@@ -320,6 +321,47 @@ static void test_tags(void **state)
     bs_arena_deinit(&arena);
 }
 
+/* Lists that are long enough for a table: each alias once, in the order of the text; the members of
+ * a default by name, those that are no fields ignored, what is missing by its own default. */
+static void test_long_lists(void **state)
+{
+    struct bs_buf text = BS_BUF_INIT, wanted = BS_BUF_INIT;
+    struct sd_schema *schema;
+    struct bs_error err;
+    (void)state;
+    bs_buf_puts(&text, "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"d\",\"type\":{"
+                       "\"type\":\"record\",\"name\":\"D\",\"fields\":[");
+    for (int i = 0; i < 100; i++)
+        bs_buf_printf(&text, "%s{\"name\":\"f%d\",\"type\":\"int\"%s}", i ? "," : "", i,
+                      i == 50 ? ",\"default\":7" : "");
+    bs_buf_puts(&text, "]},\"default\":{\"other\":\"x\"");
+    for (int i = 99; i >= 0; i--)
+        if (i != 50)
+            bs_buf_printf(&text, ",\"f%d\":%d", i, i);
+    bs_buf_puts(&text, "}}],\"aliases\":[");
+    for (int i = 0; i < 300; i++)
+        bs_buf_printf(&text, "%s\"A%d\"", i ? "," : "", i % 200);
+    bs_buf_puts(&text, "]}");
+    assert_int_equal(sd_schema_parse(bs_buf_bytes(&text), true, NULL, 0, &schema, &err), 0);
+    assert_int_equal(sd_schema_root(schema)->alias_count, 200);
+    for (int i = 0; i < 200; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "A%d", i);
+        assert_string_equal(sd_schema_root(schema)->aliases[i], name);
+    }
+    for (int i = 0; i < 100; i++)
+        bs_buf_put_varlong(&wanted, i == 50 ? 7 : i);
+    assert_true(
+        bs_bytes_equal(sd_more(sd_schema_root(schema))->more[0].encoded, bs_buf_bytes(&wanted)));
+    sd_schema_unref(schema);
+    text.len -= 1; /* the same with a member of the wrong type */
+    memcpy(strstr((char *)text.data, "\"f99\":99"), "\"f99\":[]", 8);
+    bs_buf_puts(&text, "}");
+    assert_int_equal(sd_schema_parse(bs_buf_bytes(&text), true, NULL, 0, &schema, &err), BS_EINVAL);
+    bs_buf_deinit(&text);
+    bs_buf_deinit(&wanted);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +372,7 @@ int main(void)
         cmocka_unit_test(test_references),
         cmocka_unit_test(test_reference_texts),
         cmocka_unit_test(test_tags),
+        cmocka_unit_test(test_long_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
