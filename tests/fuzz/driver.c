@@ -1,16 +1,17 @@
 /* Driver: runs a fuzz target without libFuzzer: every seed as it is, then seeded mutations of them
  * and random bytes. The same arguments give the same inputs. One thread.
  *
- *   NAME [--runs N] [--seed N] [FILE…]     FILE: a seed, or an input to try again
+ *   NAME [--runs N] [--seed N] [FILE…]     FILE: a seed, or an input to try again; a folder of them
  *
  * The input under way is in memory of exactly its size. When the target crashes, run it again in a
  * debugger: it is the run with the same number. */
+#include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEED_MAX = 64, INPUT_BYTES_MAX = 65536, OWN_MAX = 1024 };
+enum { SEED_MAX = 1024, INPUT_BYTES_MAX = 65536, OWN_MAX = 1024 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* A target may bring seeds of its own: bytes of seed n in out (room for INPUT_BYTES_MAX), or 0. */
@@ -52,6 +53,34 @@ static size_t file_load(const char *path, uint8_t *out)
     return len;
 }
 
+static struct seed seeds[SEED_MAX];
+static size_t seed_count;
+
+static void seed_add(const char *path)
+{
+    static uint8_t input[INPUT_BYTES_MAX];
+    struct dirent **names;
+    int count = scandir(path, &names, NULL, alphasort);
+    if (count >= 0) {
+        for (int i = 0; i < count; free(names[i++])) {
+            char inside[4096];
+            snprintf(inside, sizeof inside, "%s/%s", path, names[i]->d_name);
+            if (names[i]->d_name[0] != '.')
+                seed_add(inside);
+        }
+        free(names);
+        return;
+    }
+    if (seed_count == SEED_MAX) {
+        fprintf(stderr, "fuzz: more than %d seeds\n", SEED_MAX);
+        exit(2);
+    }
+    seeds[seed_count].len = file_load(path, input);
+    seeds[seed_count].bytes = malloc(seeds[seed_count].len + 1);
+    memcpy(seeds[seed_count].bytes, input, seeds[seed_count].len);
+    run(input, seeds[seed_count++].len);
+}
+
 /* Changes bytes in place and may cut the end. */
 static size_t mutate(uint8_t *bytes, size_t len)
 {
@@ -89,7 +118,7 @@ static size_t own_seed(void)
     return own_count == OWN_MAX ? random_next() : random_next() % own_count;
 }
 
-static size_t make_input(size_t n, const struct seed *seeds, size_t seed_count, uint8_t *out)
+static size_t make_input(size_t n, uint8_t *out)
 {
     if (n % 16 == 15) {
         size_t len = random_next() % 256;
@@ -109,27 +138,22 @@ static size_t make_input(size_t n, const struct seed *seeds, size_t seed_count, 
 int main(int argc, char **argv)
 {
     static uint8_t input[INPUT_BYTES_MAX];
-    struct seed seeds[SEED_MAX];
-    size_t seed_count = 0, runs = 20000;
+    size_t runs = 20000;
     random_state = 1;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--runs") == 0 && i + 1 < argc) {
             runs = strtoul(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
             random_state = strtoull(argv[++i], NULL, 10);
-        } else if (seed_count < SEED_MAX) {
-            size_t len = file_load(argv[i], input);
-            seeds[seed_count].bytes = malloc(len ? len : 1);
-            memcpy(seeds[seed_count].bytes, input, len);
-            seeds[seed_count++].len = len;
-            run(input, len);
+        } else {
+            seed_add(argv[i]);
         }
     }
     count_own(input);
     for (size_t n = 0; n < own_count && own_count < OWN_MAX; n++)
         run(input, fuzz_seed(n, input, INPUT_BYTES_MAX));
     for (size_t n = 0; n < runs; n++)
-        run(input, make_input(n, seeds, seed_count, input));
+        run(input, make_input(n, input));
     for (size_t i = 0; i < seed_count; i++)
         free(seeds[i].bytes);
     printf("%zu inputs from %zu seed files: no finding\n", runs, seed_count);
