@@ -7,6 +7,7 @@
 #include "schema-registry/subject.h"
 
 #include "lib/base/mem.h"
+#include "schema-registry/referred.h"
 #include "schema-registry/scope.h"
 #include "schema-registry/spelling.h"
 
@@ -19,6 +20,7 @@ struct sr_store {
     struct sr_space **spaces; /* sorted by context; the first is the default one's */
     size_t space_count;
     struct sr_spelling *spellings;
+    struct sr_referred *referred;
     enum sr_level level; /* of the server's options */
     struct sr_config config;
     enum sr_mode mode;
@@ -60,6 +62,7 @@ void sr_store_free(struct sr_store *store)
     for (size_t i = 0; i < store->space_count; i++)
         sr_space_free(store->spaces[i]);
     sr_spelling_free(&store->spellings);
+    sr_referred_free(&store->referred);
     sr_config_deinit(&store->config);
     bs_free(store->spaces);
     bs_free(store->subjects);
@@ -224,6 +227,8 @@ size_t sr_store_referrers(const struct sr_store *store, const char *subject, int
     size_t count = 0;
     if (ret_ids)
         *ret_ids = NULL;
+    if (sr_referred_count(store->referred, subject) == 0)
+        return 0;
     for (size_t i = 0; i < store->count; i++) {
         const struct sr_subject *referrer = store->subjects[i];
         for (size_t k = 0; k < referrer->count; k++) {
@@ -363,6 +368,7 @@ static void entry_release(struct sr_store *store, struct sr_subject *subject,
                           struct sr_entry *entry)
 {
     size_t i = 0;
+    sr_referred_remove(&store->referred, subject->name, &entry->content);
     if (entry->uses > 1 && entry->holder == subject->name && !uses_entry(subject, entry)) {
         while (i < store->count && !uses_entry(store->subjects[i], entry))
             i++;
@@ -458,6 +464,7 @@ static int apply_schema(struct sr_store *store, const struct sr_record *record,
         replaced = subject->versions[at];
     else
         version_make_room(subject, at);
+    sr_referred_add(&store->referred, subject->name, &entry->content);
     subject->versions[at] = (struct sr_version){.number = record->version,
                                                 .deleted = record->deleted,
                                                 .decided = record->decided,

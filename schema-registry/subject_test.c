@@ -327,6 +327,17 @@ static void test_referrers_by_context(void **state)
                "\"schema\":\"\\\"double\\\"\"}"),
         0);
     assert_int_equal(sr_store_referrers(store, "m", 1, false, NULL), 1);
+    /* the same version again, without the reference; then the other one goes */
+    assert_int_equal(
+        replay("{\"keytype\":\"SCHEMA\",\"subject\":\":.b:r\",\"version\":1,\"magic\":1}", NULL),
+        0);
+    assert_int_equal(schema(":.b:r", 1, 3, "int", false), 0);
+    assert_int_equal(sr_store_referrers(store, "m", 1, true, NULL), 0);
+    assert_int_equal(sr_store_referrers(store, ":.a:m", 1, true, NULL), 1);
+    assert_int_equal(
+        replay("{\"keytype\":\"SCHEMA\",\"subject\":\":.a:r\",\"version\":1,\"magic\":1}", NULL),
+        0);
+    assert_int_equal(sr_store_referrers(store, ":.a:m", 1, true, NULL), 0);
 }
 
 /* Subject, context (the global record for the default one), :.__GLOBAL:, server; field by field. */
