@@ -28,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { IDS = 1000, CONNECTIONS_MAX = 1024, ANSWER_MAX = 256 * 1024, LATENCIES = 1 << 17 };
+enum { IDS = 1000, CONNECTIONS_MAX = 1024, ANSWER_MAX = 256 * 1024, LATENCIES = 1 << 20 };
 enum { RECORD_BYTES = 220 }; /* of the schema that register and get use */
 
 struct connection {
