@@ -3,9 +3,9 @@
 
 #include "lib/base/mem.h"
 
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 static const struct bs_metric_desc schemas_desc = {"weir_registry_schemas", BS_GAUGE,
                                                    "Schemas by id."};
@@ -61,7 +61,8 @@ int sr_gate_open(const struct sr_settings *settings, struct sr_gate **ret, struc
     gate->applied_offset = -1;
     snprintf(gate->step, sizeof gate->step, "starting");
     gate->store = sr_store_new(settings->level);
-    if (RAND_bytes((unsigned char *)&instance, sizeof instance) != 1)
+    /* by libcrypto it would load its providers, 2.3 MB that stay resident */
+    if (getrandom(&instance, sizeof instance, 0) != (ssize_t)sizeof instance)
         instance = (uint64_t)sr_gate_now_ms() << 20 ^ (uint64_t)(uintptr_t)gate;
     sr_leader_init(&gate->leader, instance, settings->eligible);
     sr_owed_init(&gate->owed);
