@@ -69,7 +69,7 @@ static void claim(struct sr_gate *gate, int64_t epoch)
     sr_bundle_deinit(&bundle);
     bs_arena_deinit(&arena);
     pthread_mutex_lock(&gate->progress);
-    sr_leader_claim_end(&gate->leader, rc < 0, sr_gate_now_ms());
+    sr_leader_claim_end(&gate->leader, sr_gate_now_ms());
     mine = gate->leader.mine;
     snprintf(gate->why_none, sizeof gate->why_none, "%s", rc < 0 ? err.text : "");
     pthread_cond_broadcast(&gate->turn);

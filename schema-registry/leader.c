@@ -9,6 +9,11 @@ void sr_leader_init(struct sr_leader *leader, uint64_t instance, bool eligible)
     *leader = (struct sr_leader){.instance = instance, .eligible = eligible, .shortcut = true};
 }
 
+static bool leaps(const struct sr_leader *leader, int64_t epoch)
+{
+    return epoch - leader->epoch > SR_EPOCH_LEAP || epoch > SR_EPOCH_MAX;
+}
+
 static void begin_epoch(struct sr_leader *leader, int64_t epoch, int64_t offset, const char *url)
 {
     if (leader->start_count == SR_EPOCHS_KEPT)
@@ -27,7 +32,7 @@ bool sr_leader_record(struct sr_leader *leader, int64_t epoch, int64_t offset)
         leader->others = true;
         return true;
     }
-    if (epoch < leader->epoch)
+    if (epoch < leader->epoch || leaps(leader, epoch))
         return false;
     if (epoch > leader->epoch) /* compaction has taken its claim, which a later one has followed */
         begin_epoch(leader, epoch, offset, "");
@@ -46,7 +51,8 @@ bool sr_leader_claim(struct sr_leader *leader, const struct sr_claim *claim, int
             leader->mine = false;
         return true;
     }
-    if (claim->epoch <= leader->epoch || (epoch >= 0 && epoch < leader->epoch))
+    if (claim->epoch <= leader->epoch || (epoch >= 0 && epoch < leader->epoch) ||
+        leaps(leader, claim->epoch))
         return false;
     begin_epoch(leader, claim->epoch, offset, claim->url);
     leader->mine = claim->instance == leader->instance && claim->url[0];
@@ -110,7 +116,7 @@ int64_t sr_leader_wants(const struct sr_leader *leader, int64_t now_ms, int64_t 
         *ret_wait_ms = leader->wait_ms - now_ms;
         return 0;
     }
-    return leader->epoch + 1;
+    return leader->epoch < SR_EPOCH_MAX ? leader->epoch + 1 : 0;
 }
 
 void sr_leader_claim_begin(struct sr_leader *leader)
@@ -118,10 +124,10 @@ void sr_leader_claim_begin(struct sr_leader *leader)
     leader->claiming = true;
 }
 
-void sr_leader_claim_end(struct sr_leader *leader, bool failed, int64_t now_ms)
+void sr_leader_claim_end(struct sr_leader *leader, int64_t now_ms)
 {
     leader->claiming = false;
-    if (failed && !leader->mine)
+    if (!leader->mine && leader->wait_ms < now_ms + SR_CLAIM_RETRY_MS)
         leader->wait_ms = now_ms + SR_CLAIM_RETRY_MS;
 }
 

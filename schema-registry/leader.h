@@ -25,6 +25,10 @@ enum {
     SR_EPOCHS_KEPT = 32,  /* for sr_leader_held */
     SR_RECLAIM_MS = 2000, /* an owner that another one's claim has deposed waits this long */
     SR_CLAIM_RETRY_MS = 200,
+    /* Epochs rise by one. One that is far ahead of the one in force is no leader's but somebody's
+     * mistake, and would use up the numbers. */
+    SR_EPOCH_LEAP = 1000000,
+    SR_EPOCH_MAX = INT32_MAX,
 };
 
 struct sr_claim {
@@ -69,12 +73,13 @@ void sr_leader_gone(struct sr_leader *leader, const char *url);
 void sr_leader_foreign(struct sr_leader *leader, bool foreign);
 void sr_leader_owner(struct sr_leader *leader, bool owner);
 
-/* The epoch to claim now, or 0. *ret_wait_ms: when to ask again at the latest, if nothing happens.
+/* The epoch to claim now, or 0 (also when there are none left). *ret_wait_ms: when to ask again at
+ * the latest, if nothing happens.
  */
 int64_t sr_leader_wants(const struct sr_leader *leader, int64_t now_ms, int64_t *ret_wait_ms);
 void sr_leader_claim_begin(struct sr_leader *leader);
-/* The claim has been read, or may never be. */
-void sr_leader_claim_end(struct sr_leader *leader, bool failed, int64_t now_ms);
+/* The claim has been read, or may never be; one in vain is not repeated at once. */
+void sr_leader_claim_end(struct sr_leader *leader, int64_t now_ms);
 
 /* A write of that epoch has an unknown outcome: nothing more is decided in it. */
 void sr_leader_resign(struct sr_leader *leader, int64_t epoch);

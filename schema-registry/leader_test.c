@@ -49,7 +49,7 @@ static void test_empty_topic_is_claimed_at_once(void **state)
     sr_leader_claim_begin(&leader);
     assert_int_equal(wants(&leader, 0), 0);
     assert_true(claim(&leader, 1, ME, 0));
-    sr_leader_claim_end(&leader, false, 0);
+    sr_leader_claim_end(&leader, 0);
     assert_true(leader.mine);
     assert_int_equal(leader.epoch, 1);
     assert_int_equal(wants(&leader, 0), 0);
@@ -63,7 +63,7 @@ static void test_first_claim_of_an_epoch_wins(void **state)
     sr_leader_claim_begin(&leader);
     assert_true(claim(&leader, 1, OTHER, 0));
     assert_false(claim(&leader, 1, ME, 1));
-    sr_leader_claim_end(&leader, false, 1000);
+    sr_leader_claim_end(&leader, 1000);
     assert_false(leader.mine);
     assert_string_equal(leader.url, "http://other:1");
     assert_int_equal(wants(&leader, 100000), 0); /* nobody has said that it is gone */
@@ -154,11 +154,45 @@ static void test_resigned_leader_claims_anew(void **state)
     assert_true(sr_leader_record(&leader, 1, 5)); /* what was under way may still come */
     assert_int_equal(wants(&leader, 0), 2);
     sr_leader_claim_begin(&leader);
-    sr_leader_claim_end(&leader, true, 1000);
+    sr_leader_claim_end(&leader, 1000);
     assert_int_equal(wants(&leader, 1000), 0);
     assert_int_equal(wants(&leader, 1000 + SR_CLAIM_RETRY_MS), 2);
     claim(&leader, 2, ME, 6);
     assert_false(sr_leader_record(&leader, 1, 7));
+}
+
+/* What is far ahead is a mistake: it puts nothing in force, and the leader goes on. */
+static void test_leaps_have_no_effect(void **state)
+{
+    struct sr_leader leader = fresh();
+    (void)state;
+    sr_leader_replayed(&leader);
+    assert_true(claim(&leader, 1, ME, 0));
+    assert_false(claim(&leader, INT32_MAX, THIRD, 1));
+    assert_false(sr_leader_record(&leader, INT64_MAX, 2));
+    assert_false(sr_leader_record(&leader, 1 + SR_EPOCH_LEAP + 1, 3));
+    assert_true(leader.mine);
+    assert_int_equal(leader.epoch, 1);
+    while (leader.epoch < SR_EPOCH_MAX) {
+        int64_t next = leader.epoch + SR_EPOCH_LEAP;
+        assert_true(claim(&leader, next < SR_EPOCH_MAX ? next : SR_EPOCH_MAX, OTHER, 4));
+    }
+    sr_leader_owner(&leader, true);
+    assert_int_equal(wants(&leader, 100000), 0); /* no numbers are left */
+}
+
+/* A claim that was read and did not count is not repeated at once. */
+static void test_claims_in_vain_pause(void **state)
+{
+    struct sr_leader leader = fresh();
+    (void)state;
+    sr_leader_replayed(&leader);
+    sr_leader_owner(&leader, true);
+    assert_int_equal(wants(&leader, 0), 1);
+    sr_leader_claim_begin(&leader);
+    sr_leader_claim_end(&leader, 1000);
+    assert_int_equal(wants(&leader, 1000), 0);
+    assert_int_equal(wants(&leader, 1000 + SR_CLAIM_RETRY_MS), 1);
 }
 
 static void test_gone_and_not_eligible(void **state)
@@ -378,6 +412,8 @@ int main(void)
         cmocka_unit_test(test_own_url_and_other_products),
         cmocka_unit_test(test_owner_replaces_and_is_patient),
         cmocka_unit_test(test_resigned_leader_claims_anew),
+        cmocka_unit_test(test_leaps_have_no_effect),
+        cmocka_unit_test(test_claims_in_vain_pause),
         cmocka_unit_test(test_gone_and_not_eligible),
         cmocka_unit_test(test_another_product_has_the_group),
         cmocka_unit_test(test_old_epochs_are_forgotten),

@@ -39,6 +39,12 @@ static bool int_member(const struct sd_value *map, const char *name, int64_t min
     return true;
 }
 
+/* Such a text would be taken for what is before the NUL. */
+static bool has_nul(const struct sd_value *text)
+{
+    return text->bytes.len && memchr(text->bytes.ptr, '\0', text->bytes.len);
+}
+
 int sr_refs_read(const struct sd_value *list, struct bs_arena *arena, struct sr_content *ret,
                  struct bs_error *err)
 {
@@ -55,6 +61,8 @@ int sr_refs_read(const struct sd_value *list, struct bs_arena *arena, struct sr_
             !int_member(item, "version", -1, &ret->refs[i].version))
             return bs_error_set(err, BS_EINVAL,
                                 "reference %zu needs \"name\", \"subject\" and \"version\"", i);
+        if (has_nul(name) || has_nul(subject))
+            return bs_error_set(err, BS_EINVAL, "reference %zu has a NUL in a name", i);
         ret->refs[i].name = text_of(name, arena);
         ret->refs[i].subject = text_of(subject, arena);
     }
@@ -163,12 +171,15 @@ static int read_key(const struct sd_value *json, struct bs_arena *arena, struct 
 {
     const struct sd_value *keytype = member(json, "keytype", SD_STRING);
     const struct sd_value *context = member(json, "context", SD_STRING);
+    const struct sd_value *subject = member(json, "subject", SD_STRING);
     int magic = 0;
     if (keytype == NULL)
         return bs_error_set(err, BS_EINVAL, "key: it has no \"keytype\"");
     for (int kind = 0; kind < SR_RECORD_UNKNOWN; kind++)
         if (bs_bytes_is(keytype->bytes, keytypes[kind]))
             ret->kind = (enum sr_record_kind)kind;
+    if (subject && has_nul(subject))
+        return bs_error_set(err, BS_EINVAL, "key: there is a NUL in the subject");
     ret->subject = subject_of(json, ret->kind, arena);
     if (ret->kind == SR_RECORD_NOOP && int_member(json, "magic", 1, &magic))
         ret->epoch = magic;
@@ -177,6 +188,8 @@ static int read_key(const struct sd_value *json, struct bs_arena *arena, struct 
     if (ret->kind == SR_RECORD_SCHEMA &&
         (ret->subject == NULL || !int_member(json, "version", 1, &ret->version)))
         return bs_error_set(err, BS_EINVAL, "key: a SCHEMA record needs subject and version");
+    if (ret->kind == SR_RECORD_SCHEMA && strcmp(ret->subject, SR_SCOPE_GLOBAL) == 0)
+        return bs_error_set(err, BS_EINVAL, "key: %s has no versions", SR_SCOPE_GLOBAL);
     if (ret->kind == SR_RECORD_DELETE_SUBJECT && ret->subject == NULL)
         return bs_error_set(err, BS_EINVAL, "key: a DELETE_SUBJECT record needs a subject");
     if (ret->kind != SR_RECORD_CONTEXT)

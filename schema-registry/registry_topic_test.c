@@ -72,6 +72,32 @@ static void test_no_ids_left(void **state)
     expect("POST", "/subjects/:.c:s/versions", LONG_SCHEMA, 200, "{\"id\":1,…");
 }
 
+/* A claim of an epoch out of reach and names that are none have no effect; writing goes on. */
+static void test_bad_claims_and_names(void **state)
+{
+    (void)state;
+    put_record(
+        "{\"keytype\":\"NOOP\",\"magic\":2147483647}",
+        "{\"maxId\":1,\"epoch\":2147483647,\"leader\":\"http://127.0.0.1:1\",\"instance\":\"aa\"}");
+    put_record("{\"keytype\":\"SCHEMA\",\"subject\":\"a\\u0000b\",\"version\":1,\"magic\":1}",
+               "{\"subject\":\"a\",\"version\":1,\"id\":1,\"schema\":\"\\\"int\\\"\"}");
+    put_record("{\"keytype\":\"SCHEMA\",\"subject\":\":.__GLOBAL:\",\"version\":1,\"magic\":1}",
+               "{\"subject\":\"a\",\"version\":1,\"id\":1,\"schema\":\"\\\"int\\\"\"}");
+    until("/health", "\"skipped_records\":{\"count\":2,");
+    expect("POST", "/subjects/s/versions", LONG_SCHEMA, 200, "{\"id\":1,\"version\":1,…");
+    expect("GET", "/subjects", NULL, 200, "[\"s\"]");
+    stop();
+    start();
+    expect("GET", "/subjects", NULL, 200, "[\"s\"]");
+    expect("POST", "/subjects/s2/versions", LONG_SCHEMA, 200, "{\"id\":1,\"version\":1,…");
+    expect("POST", "/subjects/s3/versions",
+           "{\"schema\":\"\\\"int\\\"\",\"references\":[{\"name\":\"a\\u0000b\",\"subject\":\"s\","
+           "\"version\":1}]}",
+           422, "{\"error_code\":42201,…");
+    expect("PUT", "/config/s", "{\"alias\":\"x\\n\"}", 422, "{\"error_code\":42208,…");
+    expect("PUT", "/config/s", "{\"alias\":\"s2\\u0000\"}", 422, "{\"error_code\":42208,…");
+}
+
 /* Keys in another order of members are other keys to compaction: a deletion names them too, or what
  * was deleted comes back. */
 static void test_other_spellings(void **state)
@@ -192,8 +218,10 @@ static void test_deletion_marks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ROW(test_poisoned),     ROW(test_other_spellings), ROW(test_no_ids_left),
-        ROW(test_empty_values), ROW(test_rewritten),       ROW(test_deletion_marks),
+        ROW(test_poisoned),       ROW(test_other_spellings),
+        ROW(test_no_ids_left),    ROW(test_bad_claims_and_names),
+        ROW(test_empty_values),   ROW(test_rewritten),
+        ROW(test_deletion_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,7 +39,7 @@ static const struct bs_event without_effect = {
     "registry.setting-without-effect", BS_LOG_WARN,
     "A setting of PUT /config is stored and told, but this registry does not act on it."};
 
-enum { MEMBERS = sizeof members / sizeof *members };
+enum { MEMBERS = sizeof members / sizeof *members, ALIAS_MAX = 4096 };
 
 static const char *request_name(size_t i)
 {
@@ -122,6 +122,19 @@ static bool valid_rules(struct sr_call *call, const char *name, struct sd_value 
     return true;
 }
 
+/* What paths will mean instead must be a name that paths can have; "" is no alias. */
+static bool valid_alias(struct sr_call *call, const struct sd_value *value)
+{
+    struct bs_arena *arena = call->request->arena;
+    const char *text = bs_arena_strndup(arena, (const char *)value->bytes.ptr, value->bytes.len);
+    const char *name = sr_name_beside(arena, call->subject ? call->subject : "", text);
+    if (strlen(text) == value->bytes.len && value->bytes.len <= ALIAS_MAX &&
+        (*text == '\0' || sr_name_valid(call, name, false)))
+        return true;
+    sr_fail(call, 42208, "The specified subject '%.*s' is not a valid.", 200, text);
+    return false;
+}
+
 /* Checks a member and puts it into the form that is stored; false: the response is set. */
 static bool valid_member(struct sr_call *call, const char *name, struct sd_value *value)
 {
@@ -129,6 +142,8 @@ static bool valid_member(struct sr_call *call, const char *name, struct sd_value
         return valid_level(call, value);
     if (strcmp(name, "compatibilityPolicy") == 0)
         return valid_policy(call, value);
+    if (strcmp(name, "alias") == 0)
+        return valid_alias(call, value);
     if (strstr(name, "Metadata"))
         return valid_metadata(call, name, value);
     if (strstr(name, "RuleSet"))

@@ -75,9 +75,7 @@ bool sr_begin(struct sr_call *call, void *service, struct ht_request *request,
     return false;
 }
 
-/* A name as a request has it: no control characters, none of the reserved words, in a context that
- * can be one. `scope`: a context's ":.ctx:" or ":.__GLOBAL:" may hold settings. */
-static bool name_valid(const struct sr_call *call, const char *name, bool scope)
+bool sr_name_valid(const struct sr_call *call, const char *name, bool scope)
 {
     struct sr_name parts = sr_name_split(name);
     const struct sr_settings *settings = sr_gate_settings(call->service->gate);
@@ -115,7 +113,7 @@ static bool begin_named(struct sr_call *call, bool scope)
         call->subject = NULL;
         return may;
     }
-    if (name_valid(call, call->subject, scope))
+    if (sr_name_valid(call, call->subject, scope))
         return sr_access_subject(call);
     sr_fail(call, 42208, "The specified subject '%s' is not a valid.", call->subject);
     return false;

@@ -46,6 +46,9 @@ bool sr_begin_subject(struct sr_call *call, void *service, struct ht_request *re
  * context, all of them; call->subject NULL is the global one. */
 bool sr_begin_scope(struct sr_call *call, void *service, struct ht_request *request,
                     struct ht_response *response);
+/* A stored name that requests may use: no control characters, none of the reserved words, in a
+ * context that can be one. `scope`: a context's ":.ctx:" or ":.__GLOBAL:" may hold settings. */
+bool sr_name_valid(const struct sr_call *call, const char *name, bool scope);
 int sr_end(struct sr_call *call); /* what the handler returns */
 
 /* Becomes the one writer (of the subject, or of all); the store is locked again then. false: the
