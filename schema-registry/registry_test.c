@@ -205,6 +205,24 @@ static void test_references(void **state)
            "{\"error_code\":42201,…");
 }
 
+/* A version that another version of its own subject refers to goes with the whole subject only. */
+static void test_own_references(void **state)
+{
+    (void)state;
+    expect("PUT", "/config/s", "{\"compatibility\":\"NONE\"}", 200, "…NONE");
+    expect("POST", "/subjects/s/versions",
+           "{\"schema\":\"{\\\"type\\\":\\\"fixed\\\",\\\"name\\\":\\\"x.M\\\",\\\"size\\\":8}\"}",
+           200, "…id");
+    expect("POST", "/subjects/s/versions",
+           "{\"schema\":\"{\\\"type\\\":\\\"array\\\",\\\"items\\\":\\\"x.M\\\"}\",\"references\":"
+           "[{\"name\":\"x.M\",\"subject\":\"s\",\"version\":1}]}",
+           200, "…\"version\":2");
+    expect("DELETE", "/subjects/s/versions/1", NULL, 422, "{\"error_code\":42206,…");
+    expect("DELETE", "/subjects/s", NULL, 200, "[1,2]");
+    expect("DELETE", "/subjects/s/versions/1?permanent=true", NULL, 422, "{\"error_code\":42206,…");
+    expect("DELETE", "/subjects/s?permanent=true", NULL, 200, "[1,2]");
+}
+
 static void test_metadata(void **state)
 {
     (void)state;
@@ -316,10 +334,15 @@ static void test_two_registries(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ROW(test_register_and_read),  ROW(test_errors),
-        ROW(test_compatibility),      ROW(test_config_and_mode),
-        ROW(test_delete_and_restart), ROW(test_references),
-        ROW(test_metadata),           ROW(test_import),
+        ROW(test_register_and_read),
+        ROW(test_errors),
+        ROW(test_compatibility),
+        ROW(test_config_and_mode),
+        ROW(test_delete_and_restart),
+        ROW(test_references),
+        ROW(test_own_references),
+        ROW(test_metadata),
+        ROW(test_import),
         ROW(test_two_registries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

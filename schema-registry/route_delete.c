@@ -13,15 +13,12 @@ static bool refuse_readonly(struct sr_call *call)
     return true;
 }
 
-static bool refuse_referred(struct sr_call *call, int number, bool permanent)
+static void fail_referred(struct sr_call *call, int number)
 {
-    if (sr_store_referrers(call->store, call->subject, number, permanent, NULL) == 0)
-        return false;
     sr_fail(call, 42206,
             "One or more references exist to the schema "
             "{magic=1,keytype=SCHEMA,subject=%s,version=%d}.",
             call->subject, number);
-    return true;
 }
 
 /* Versions of the subject from which the request deletes; false: the response is set. */
@@ -39,10 +36,15 @@ static bool check_subject(struct sr_call *call, const struct sr_subject *subject
     }
     if (refuse_readonly(call))
         return false;
-    for (size_t i = 0; i < subject->count; i++)
+    /* what the subject's own versions refer to goes with them */
+    for (size_t i = 0; i < subject->count; i++) {
+        int number = subject->versions[i].number;
         if ((permanent || !subject->versions[i].deleted) &&
-            refuse_referred(call, subject->versions[i].number, permanent))
+            sr_store_referred_by_others(call->store, call->subject, number, permanent)) {
+            fail_referred(call, number);
             return false;
+        }
+    }
     if (permanent && sr_subject_live(subject)) {
         sr_fail(call, 40405, "Subject '%s' was not deleted first before being permanently deleted",
                 call->subject);
@@ -74,7 +76,7 @@ static size_t permanent_records(struct sr_call *call, const struct sr_subject *s
 {
     size_t count = 0;
     records[count++] = sr_store_mark(call->store, call->request->arena);
-    for (size_t i = 0; i < subject->count; i++)
+    for (size_t i = subject->count; i-- > 0;) /* first what refers, then what is referred to */
         records[count++] = (struct sr_record){.kind = SR_RECORD_SCHEMA,
                                               .subject = call->subject,
                                               .version = subject->versions[i].number,
@@ -132,8 +134,12 @@ static const struct sr_version *check_version(struct sr_call *call, bool permane
             sr_fail(call, 40401, "Subject '%s' not found.", call->subject);
         return NULL;
     }
-    if (refuse_readonly(call) || refuse_referred(call, version->number, permanent))
+    if (refuse_readonly(call))
         return NULL;
+    if (sr_store_referrers(call->store, call->subject, version->number, permanent, NULL)) {
+        fail_referred(call, version->number);
+        return NULL;
+    }
     if (permanent && !version->deleted) {
         sr_fail(call, 40407,
                 "Subject '%s' Version %d was not deleted first before being permanently deleted",

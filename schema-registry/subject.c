@@ -251,6 +251,23 @@ size_t sr_store_referrers(const struct sr_store *store, const char *subject, int
     return count;
 }
 
+bool sr_store_referred_by_others(const struct sr_store *store, const char *subject, int version,
+                                 bool deleted_too)
+{
+    if (sr_referred_count(store->referred, subject) == 0)
+        return false;
+    for (size_t i = 0; i < store->count; i++) {
+        const struct sr_subject *referrer = store->subjects[i];
+        for (size_t k = 0; k < referrer->count && strcmp(referrer->name, subject) != 0; k++) {
+            const struct sr_version *v = &referrer->versions[k];
+            if ((deleted_too || !v->deleted) &&
+                refers_to(referrer->name, &v->entry->content, subject, version))
+                return true;
+        }
+    }
+    return false;
+}
+
 const struct sr_config *sr_store_config(const struct sr_store *store, const char *name)
 {
     const struct sr_subject *s = name ? sr_store_subject(store, name) : NULL;

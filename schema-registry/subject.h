@@ -77,6 +77,9 @@ const struct sr_version *sr_subject_find(const struct sr_subject *subject,
  * without context means the one of its own subject. */
 size_t sr_store_referrers(const struct sr_store *store, const char *subject, int version,
                           bool deleted_too, int32_t **ret_ids /* or NULL; bs_free */);
+/* The same for versions of other subjects only. */
+bool sr_store_referred_by_others(const struct sr_store *store, const char *subject, int version,
+                                 bool deleted_too);
 
 /* Records as they are there, NULL or UNSET where there is none; `name` NULL: the global ones. What
  * counts in the end is in scope.h. */
