@@ -48,13 +48,15 @@ static void put_headers(struct sr_call *call, const char **headers)
 
 static void put_answer(struct sr_call *call, const struct ht_exchange *x)
 {
+    int64_t applied;
     call->response->status = x->status;
     if (x->content_type[0])
         call->response->content_type =
             bs_arena_strndup(call->request->arena, x->content_type, strlen(x->content_type));
     bs_metric_add(&call->service->forwarded, 1);
-    if (x->status < 300) /* who asks here next finds what it has just been told */
-        sr_gate_catch_up(call->service->gate, CATCH_UP_MS);
+    /* who asks here next finds what it has just been told */
+    if (bs_parse_int(x->field, 0, INT64_MAX, &applied) == 0)
+        sr_gate_catch_up(call->service->gate, applied, CATCH_UP_MS);
 }
 
 bool sr_forward(struct sr_call *call, const char *url, int64_t until_ms)
@@ -69,6 +71,7 @@ bool sr_forward(struct sr_call *call, const char *url, int64_t until_ms)
         .headers = headers,
         .body = call->request->body,
         .timeout_ms = settings->wait_ms + settings->timeout_ms,
+        .field_name = SR_APPLIED_FIELD,
         .give_up = leader_changed,
         .give_up_ctx = &watch,
         .out = &call->response->body,

@@ -6,6 +6,10 @@
 
 enum { SR_ANSWER_MAX = 32 << 20 }; /* bytes of a leader's answer */
 
+/* What a leader's answer to a forwarded request has in this field: how far it has read the topic.
+ */
+#define SR_APPLIED_FIELD "Weir-Applied-Offset"
+
 /* Asks the leader at that URL. true: the response is set, by it or with 50003. false: it does not
  * lead, or cannot be reached, and nothing was done: ask the gate again who leads. The waiting ends
  * at `until_ms`. */

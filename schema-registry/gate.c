@@ -171,11 +171,18 @@ int sr_gate_wait_applied(struct sr_gate *gate, int64_t offset, int64_t ms, struc
     return 0;
 }
 
-void sr_gate_catch_up(struct sr_gate *gate, int64_t ms)
+void sr_gate_catch_up(struct sr_gate *gate, int64_t offset, int64_t ms)
 {
-    int64_t end;
-    if (sr_journal_ask_end(gate->journal, (int)ms, &end) == 0)
-        sr_gate_wait_applied(gate, end - 1, ms, NULL);
+    sr_gate_wait_applied(gate, offset, ms, NULL);
+}
+
+int64_t sr_gate_applied(struct sr_gate *gate)
+{
+    int64_t offset;
+    pthread_mutex_lock(&gate->progress);
+    offset = gate->applied_offset;
+    pthread_mutex_unlock(&gate->progress);
+    return offset;
 }
 
 static bool has_to_wait(const struct sr_gate *gate, const struct sr_writer *writer)

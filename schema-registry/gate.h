@@ -58,9 +58,10 @@ bool sr_gate_leads(struct sr_gate *gate, char ret_url[SR_URL_MAX]);
 /* Nothing listens at that URL: if it is the leader's, this process may take its place without
  * waiting for the group to notice. */
 void sr_gate_gone(struct sr_gate *gate, const char *url);
-/* Waits until everything that is in the topic now has been read, so that who was answered by the
- * leader through this process finds it here too. */
-void sr_gate_catch_up(struct sr_gate *gate, int64_t ms);
+/* Waits until the offset has been read, so that who was answered by the leader through this process
+ * finds it here too; and the offset that a leader tells for that. */
+void sr_gate_catch_up(struct sr_gate *gate, int64_t offset, int64_t ms);
+int64_t sr_gate_applied(struct sr_gate *gate);
 int64_t sr_gate_now_ms(void);
 
 /* The address that /health tells, and the URL under which other processes find this one; set once

@@ -262,10 +262,7 @@ static void release(struct sr_gate *gate)
     struct bs_arena arena = BS_ARENA_INIT;
     struct sr_bundle bundle;
     struct sr_record record;
-    int64_t end;
     bool unknown;
-    if (sr_journal_ask_end(gate->journal, RELEASE_MS, &end) < 0)
-        return;
     sr_gate_noop(gate, gate->leader.epoch, "", &arena, &record);
     sr_bundle_init(&bundle, &record, 1, gate->leader.epoch);
     sr_journal_append(gate->journal, bundle.messages, bundle.count, &unknown, NULL);
@@ -275,7 +272,7 @@ static void release(struct sr_gate *gate)
 
 void sr_gate_stop_leading(struct sr_gate *gate)
 {
-    bool mine;
+    bool mine, reachable;
     pthread_mutex_lock(&gate->progress);
     gate->stop = true;
     mine = gate->leader.mine;
@@ -283,9 +280,10 @@ void sr_gate_stop_leading(struct sr_gate *gate)
     pthread_mutex_unlock(&gate->progress);
     if (gate->started)
         pthread_join(gate->thread, NULL);
-    if (mine)
+    reachable = gate->journal && sr_journal_reachable(gate->journal, RELEASE_MS);
+    if (mine && reachable)
         release(gate);
-    sr_group_close(gate->group);
+    sr_group_close(gate->group, reachable);
 }
 
 /* ---- health ---- */

@@ -28,6 +28,7 @@ struct sr_group {
     rd_kafka_t *consumer;
     pthread_t thread;
     bool started, owner, told;
+    bool leaves;       /* set before stop */
     _Atomic bool stop; /* librdkafka's poll cannot be woken by a mailbox */
 };
 
@@ -89,7 +90,8 @@ static void *serve(void *arg)
             tell_problem(group, message);
         rd_kafka_message_destroy(message);
     }
-    rd_kafka_consumer_close(group->consumer);
+    if (group->leaves)
+        rd_kafka_consumer_close(group->consumer);
     return NULL;
 }
 
@@ -155,18 +157,19 @@ int sr_group_open(const struct sr_group_options *options, struct sr_group **ret,
     *ret = group;
     return 0;
 failed:
-    sr_group_close(group);
+    sr_group_close(group, false);
     return rc;
 }
 
-void sr_group_close(struct sr_group *group)
+void sr_group_close(struct sr_group *group, bool reachable)
 {
     if (group == NULL)
         return;
+    group->leaves = reachable;
     atomic_store_explicit(&group->stop, true, memory_order_release);
     if (group->started)
         pthread_join(group->thread, NULL);
     if (group->consumer)
-        rd_kafka_destroy(group->consumer);
+        rd_kafka_destroy_flags(group->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     bs_free(group);
 }

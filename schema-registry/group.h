@@ -20,6 +20,8 @@ struct sr_group_options {
 
 int sr_group_open(const struct sr_group_options *options, struct sr_group **ret,
                   struct bs_error *err);
-void sr_group_close(struct sr_group *group); /* leaves the group at once; accepts NULL */
+/* Leaves the group at once, if the brokers can be reached: without them librdkafka would wait for
+ * them for ever. Accepts NULL. */
+void sr_group_close(struct sr_group *group, bool reachable);
 
 #endif

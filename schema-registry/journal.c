@@ -500,12 +500,11 @@ int64_t sr_journal_end(struct sr_journal *j)
     return end;
 }
 
-int sr_journal_ask_end(struct sr_journal *j, int timeout_ms, int64_t *ret_offset)
+bool sr_journal_reachable(struct sr_journal *j, int timeout_ms)
 {
-    int64_t first;
-    /* by the producer: on the consumer's connection the question waits behind a fetch */
-    return rd_kafka_query_watermark_offsets(j->producer, j->options.topic, 0, &first, ret_offset,
-                                            timeout_ms)
-               ? BS_ETIMEOUT
-               : 0;
+    const struct rd_kafka_metadata *metadata = NULL;
+    if (rd_kafka_metadata(j->producer, 0, NULL, &metadata, timeout_ms))
+        return false;
+    rd_kafka_metadata_destroy(metadata);
+    return true;
 }

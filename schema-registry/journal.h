@@ -47,9 +47,9 @@ int sr_journal_open(const struct sr_journal_options *options, struct sr_journal 
  * whether some may have been written, or may still be: reading tells. */
 int sr_journal_append(struct sr_journal *journal, struct sr_message *messages, size_t count,
                       bool *ret_unknown, struct bs_error *err);
-/* The offset behind the last record: as last heard, or asked for now. */
+/* The offset behind the last record, as last heard. */
 int64_t sr_journal_end(struct sr_journal *journal);
-int sr_journal_ask_end(struct sr_journal *journal, int timeout_ms, int64_t *ret_offset);
+bool sr_journal_reachable(struct sr_journal *journal, int timeout_ms); /* a broker answers */
 /* The id of the cluster that has the topic, without waiting for it; "" when it is not known. */
 void sr_journal_cluster(struct sr_journal *journal, char *ret, size_t cap);
 void sr_journal_close(struct sr_journal *journal); /* accepts NULL */

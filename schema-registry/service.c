@@ -141,6 +141,12 @@ static void unlock(struct sr_call *call)
 
 int sr_end(struct sr_call *call)
 {
+    struct ht_response *response = call->response;
+    if (call->writing && ht_header(call->request, "X-Forward") &&
+        response->field_count < HT_FIELDS_MAX)
+        response->fields[response->field_count++] = (struct ht_field){
+            SR_APPLIED_FIELD, bs_arena_printf(call->request->arena, "%lld",
+                                              (long long)sr_gate_applied(call->service->gate))};
     unlock(call);
     sr_access_end(call);
     if (call->writing)

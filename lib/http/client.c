@@ -272,6 +272,8 @@ static int read_head(int fd, struct answer *answer, struct ht_exchange *x, size_
     value = head_value(text, "Content-Type", &len);
     snprintf(x->content_type, sizeof x->content_type, "%.*s", value ? (int)len : 0,
              value ? value : "");
+    value = x->field_name ? head_value(text, x->field_name, &len) : NULL;
+    snprintf(x->field, sizeof x->field, "%.*s", value ? (int)len : 0, value ? value : "");
     value = head_value(text, "Content-Length", &len);
     if (value)
         body = strtoull(value, &digits_end, 10);

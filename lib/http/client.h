@@ -24,6 +24,8 @@ struct ht_exchange {
     /* the answer */
     int status;
     char content_type[128];
+    const char *field_name; /* of one more field that is wanted; or NULL */
+    char field[64];
     struct bs_buf *out;
     bool sent;    /* after an error: the server may have taken the request */
     bool refused; /* after an error: nothing listens there */

@@ -86,10 +86,11 @@ registered() {
         "$registry/subjects/away/versions" | grep -q '^{"id":'
 }
 until_true 60 registered
+say "it ends without its broker too"
+stop broker
 stop registry
 
 say "a registry that is started before its broker"
-stop broker
 start early "$weir" registry --listen 127.0.0.1:0 --bootstrap "$bootstrap"
 until_true 20 logged early 'registry\.waiting'
 start_broker "$bootstrap"
