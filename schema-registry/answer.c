@@ -3,6 +3,7 @@
 
 #include "lib/serde/json.h"
 #include "lib/serde/schema_tags.h"
+#include "schema-registry/access.h"
 #include "schema-registry/context.h"
 #include "schema-registry/references.h"
 
@@ -13,6 +14,23 @@ static bool query_is(struct sr_call *call, const char *name, const char *want)
 {
     const char *value = ht_query(call->request, name);
     return value && strcasecmp(value, want) == 0;
+}
+
+static bool must_read(void *call, const char *subject)
+{
+    return sr_must_read(call, subject);
+}
+
+/* The content with what it refers to, to a user who may read all of it; BS_EDENIED: the response is
+ * set. */
+static int resolve(struct sr_call *call, const char *holder, const struct sr_content *content,
+                   struct bs_buf *text, struct bs_error *err)
+{
+    const struct sr_user *user = call->identity.user;
+    int rc = 0;
+    if (user && !sr_user_may_all(user))
+        rc = sr_content_behind(call->store, holder, content, must_read, call, err);
+    return rc < 0 ? rc : sr_content_resolve(call->store, holder, content, text, err);
 }
 
 /* The content in the wanted form; false: the response is an error. */
@@ -27,11 +45,12 @@ static bool formed(struct sr_call *call, const char *holder, const struct sr_con
     if (content->ref_count == 0)
         return true;
     if (query_is(call, "format", "resolved") &&
-        (rc = sr_content_resolve(call->store, holder, content, &text, &err)) == 0)
+        (rc = resolve(call, holder, content, &text, &err)) == 0)
         ret->text = bs_bytes(bs_arena_dup(arena, text.data, text.len), text.len);
     bs_buf_deinit(&text);
     if (rc < 0) {
-        sr_fail(call, 42201, "Invalid schema of type AVRO, details: %s", err.text);
+        if (rc != BS_EDENIED)
+            sr_fail(call, 42201, "Invalid schema of type AVRO, details: %s", err.text);
         return false;
     }
     if (query_is(call, "referenceFormat", "qualified") && holder && !sr_name_is_default(holder)) {

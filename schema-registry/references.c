@@ -15,6 +15,8 @@ struct closure {
     struct sd_reference *texts;
     size_t count;
     bool live;
+    sr_content_ask *ask; /* or NULL */
+    void *ctx;
 };
 
 static int collect(struct closure *c, const char *subject, const struct sr_content *content,
@@ -33,6 +35,8 @@ static int collect_one(struct closure *c, const char *subject, const struct sr_r
         return bs_error_set(err, BS_ENOTFOUND,
                             "No schema reference found for subject \"%s\" and version %d",
                             ref->subject, ref->version);
+    if (c->ask && !c->ask(c->ctx, holder))
+        return bs_error_set(err, BS_EDENIED, "what is referred to may not be read");
     if (at == SR_REFERENCES_MAX)
         return bs_error_set(err, BS_ELIMIT, "more than %d references behind one schema",
                             SR_REFERENCES_MAX);
@@ -67,6 +71,25 @@ static int collect(struct closure *c, const char *subject, const struct sr_conte
     return rc;
 }
 
+static int collect_all(struct closure *c, const char *subject, const struct sr_content *content,
+                       struct bs_error *err)
+{
+    c->names = bs_arena_array(&c->arena, SR_REFERENCES_MAX, sizeof(const char *));
+    c->open = bs_arena_array(&c->arena, SR_REFERENCES_MAX, sizeof *c->open);
+    c->texts = bs_arena_array(&c->arena, SR_REFERENCES_MAX, sizeof *c->texts);
+    return collect(c, subject ? subject : "", content, 0, err);
+}
+
+int sr_content_behind(const struct sr_store *store, const char *subject,
+                      const struct sr_content *content, sr_content_ask *ask, void *ctx,
+                      struct bs_error *err)
+{
+    struct closure c = {.store = store, .ask = ask, .ctx = ctx};
+    int rc = collect_all(&c, subject, content, err);
+    bs_arena_deinit(&c.arena);
+    return rc;
+}
+
 int sr_content_parse(const struct sr_store *store, const char *subject,
                      const struct sr_content *content, bool strict, bool live,
                      struct sd_schema **ret, struct bs_error *err)
@@ -75,10 +98,7 @@ int sr_content_parse(const struct sr_store *store, const char *subject,
     int rc;
     if (content->ref_count == 0)
         return sd_schema_parse(content->text, strict, NULL, 0, ret, err);
-    c.names = bs_arena_array(&c.arena, SR_REFERENCES_MAX, sizeof(const char *));
-    c.open = bs_arena_array(&c.arena, SR_REFERENCES_MAX, sizeof *c.open);
-    c.texts = bs_arena_array(&c.arena, SR_REFERENCES_MAX, sizeof *c.texts);
-    rc = collect(&c, subject ? subject : "", content, 0, err);
+    rc = collect_all(&c, subject, content, err);
     if (rc == 0)
         rc = sd_schema_parse(content->text, strict, c.texts, c.count, ret, err);
     bs_arena_deinit(&c.arena);

@@ -20,6 +20,12 @@ int sr_content_parse(const struct sr_store *store, const char *subject,
 /* The text with all that it refers to written out. */
 int sr_content_resolve(const struct sr_store *store, const char *subject,
                        const struct sr_content *content, struct bs_buf *out, struct bs_error *err);
+typedef bool sr_content_ask(void *ctx, const char *subject);
+/* Asks for the subject of each text that sr_content_resolve would write out. BS_EDENIED: `ask` said
+ * no to one. */
+int sr_content_behind(const struct sr_store *store, const char *subject,
+                      const struct sr_content *content, sr_content_ask *ask, void *ctx,
+                      struct bs_error *err);
 /* The version that has this content, as sr_subject_find, or has it in a form with references. */
 const struct sr_version *sr_content_find(const struct sr_store *store, const char *subject,
                                          const struct sr_content *content, bool deleted_too);

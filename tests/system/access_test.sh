@@ -34,6 +34,7 @@ user root --grant 'Admin=.*'
 user reader --grant 'Read=Subject:orders-.*'
 user writer --grant 'Read=Subject:.*' --grant 'Write=Subject:(orders|bills)-value'
 user nobody
+echo outsider-secret >"$stage/outsider"
 grep -q 'secret' "$users" && fail "a password stands in the file"
 "$weir" schema user grant "$users" nobody 'Read=Subject:x' && "$weir" schema user revoke "$users" nobody 'Read=Subject:x'
 "$weir" schema user list "$users" >"$stage/list"
@@ -116,6 +117,33 @@ curl -fsS "http://reader:reader-secret@$registry/subjects" >/dev/null || fail "c
 "$weir" schema list --registry "http://reader:reader-secret@$registry" | grep -qx orders-value || fail "weir schema list"
 expect_fail 1 'denied operation Write' "$weir" schema delete orders-value --registry "http://reader:reader-secret@$registry"
 
+say "references"
+item='{"schema":"{\"type\":\"record\",\"name\":\"Item\",\"fields\":[{\"name\":\"hidden\",\"type\":\"int\"}]}"}'
+order='{"schema":"{\"type\":\"record\",\"name\":\"Order\",\"fields\":[{\"name\":\"item\",\"type\":\"Item\"}]}",'
+order=$order'"references":[{"name":"Item","subject":"items-value","version":1}]}'
+holder='{"schema":"{\"type\":\"record\",\"name\":\"Page\",\"fields\":[{\"name\":\"order\",\"type\":\"Order\"}]}",'
+holder=$holder'"references":[{"name":"Order","subject":"orders-ref","version":1}]}'
+"$weir" schema user add "$users" outsider --grant 'Admin=Subject:out-.*' --grant 'Read=Subject:orders-.*' \
+    <"$stage/outsider" >/dev/null || fail "user add outsider"
+known() { [ "$(ask outsider:outsider-secret GET /subjects)" = 200 ]; }
+until_true 10 known
+expect root 200 '"id":' POST /subjects/items-value/versions "$item"
+expect root 200 '"id":' POST /subjects/orders-ref/versions "$order"
+expect outsider 403 'Read on Subject:items-value' POST /subjects/out-value/versions "$order"
+expect outsider 403 'Read on Subject:items-value' POST /subjects/out-value "$order"
+expect outsider 403 'Read on Subject:items-value' POST /compatibility/subjects/out-value/versions?verbose=true "$order"
+expect outsider 404 40401 GET /subjects/out-value/versions
+expect outsider 200 '"id":' POST /subjects/out-value/versions "$holder"
+expect outsider 200 items-value GET /subjects/orders-ref/versions/1
+id=$(sed -E 's/.*"id":([0-9]+).*/\1/' "$stage/body")
+expect outsider 200 'name..:..Order' GET "/schemas/ids/$id"
+for path in /subjects/orders-ref/versions/1 /subjects/orders-ref/versions/1/schema /subjects/out-value/versions/1 \
+    /subjects/out-value/versions/latest/schema "/schemas/ids/$id" "/schemas/ids/$id/schema"; do
+    expect outsider 403 'Read on Subject:items-value' GET "$path?format=resolved"
+    grep -q hidden "$stage/body" && fail "$path shows what may not be read"
+    expect root 200 hidden GET "$path?format=resolved"
+done
+
 say "a write that goes to the leader"
 start follower "$weir" registry $registry_args --bootstrap "$bootstrap"
 ready follower
@@ -133,9 +161,9 @@ say "a file that changes"
 gone() { [ "$(ask writer:writer-secret GET /subjects)" = 401 ]; }
 until_true 10 gone
 echo '{"users":[' >"$users"
-told() { ask "" GET /health >/dev/null && grep -q '"users":3,"error":"[^"]*users.json' "$stage/body"; }
+told() { ask "" GET /health >/dev/null && grep -q '"users":4,"error":"[^"]*users.json' "$stage/body"; }
 until_true 10 told
-logged registry 'registry.users-refused .*users.json.*3 users stay' || fail "the log does not tell"
+logged registry 'registry.users-refused .*users.json.*4 users stay' || fail "the log does not tell"
 expect reader 200 orders GET /subjects
 mv "$stage/before" "$users"
 back() { [ "$(ask writer:writer-secret GET /subjects)" = 200 ]; }
