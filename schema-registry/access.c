@@ -74,8 +74,8 @@ bool sr_access_sign_in(struct sr_call *call)
     int rc;
     if (auth == NULL)
         return true;
-    rc = sr_auth_check(auth, ht_header(call->request, "Authorization"), call->request->may_block,
-                       &call->identity, &err);
+    rc = sr_auth_check(auth, ht_header(call->request, "Authorization"), ht_client(call->request),
+                       call->request->may_block, &call->identity, &err);
     if (rc == 1) {
         call->later = true;
         return false;

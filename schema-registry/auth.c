@@ -1,8 +1,10 @@
 /* Auth: see auth.h.
  *
- * `lock` guards everything but the comparison of a password, which holds `turn` instead: one core
- * and 16 MiB is all that guessing passwords can take. Who waits for its turn looks again at what is
- * known when it comes, because the one before it often had the same credentials. */
+ * `lock` guards everything; it is given up while a password is compared, and only one is at a time:
+ * one core and 16 MiB is all that guessing passwords can take. Credentials are compared in the
+ * order they came; each name and each address has few of the places, so that whoever guesses does
+ * not take them all. Who waits for its turn looks again at what is known when it comes, because one
+ * before it often had the same credentials. */
 #include "schema-registry/auth.h"
 
 #include "lib/base/log.h"
@@ -29,10 +31,12 @@ enum {
     DIGEST = 32,
     KNOWN_SETS = 256, /* of KNOWN_WAYS each */
     KNOWN_WAYS = 4,
-    RIGHT_MS = 5 * 60 * 1000, /* how long right credentials stay known */
+    RIGHT_MS = 5 * 60 * 1000, /* how long right credentials stay known without being sent */
     WRONG_MS = 10 * 1000,
-    DIFFERENT_MAX = 8, /* credentials that wait for their turn */
-    LOOK_MS = 1000,    /* between two looks at the file */
+    DIFFERENT_MAX = 24, /* credentials that wait for their turn */
+    OF_CLIENT_MAX = 12, /* of them, from one address */
+    OF_NAME_MAX = 2,    /* of these, for one name */
+    LOOK_MS = 1000,     /* between two looks at the file */
 };
 
 static const struct bs_event refused_event = {
@@ -58,10 +62,12 @@ struct known {
     const struct sr_user *user; /* NULL: wrong */
 };
 
-/* Requests that wait with the same credentials; the first one compares them for all. */
+/* Requests that wait with the same credentials from the same address; the first one compares them
+ * for all. */
 struct waiting {
-    uint8_t digest[DIGEST];
-    unsigned count; /* 0: empty */
+    uint8_t digest[DIGEST], name[DIGEST];
+    uint64_t client, ticket; /* the lowest ticket is next */
+    unsigned count;          /* 0: empty */
 };
 
 struct stamp {
@@ -85,8 +91,9 @@ struct sr_auth {
     char error[1024]; /* of the file that is there now, or "" */
     struct waiting waiting[DIFFERENT_MAX];
     unsigned waiting_count; /* requests, of all of them */
-
-    pthread_mutex_t turn; /* held while a password is compared */
+    uint64_t tickets;
+    bool comparing; /* a password, by one of them */
+    pthread_cond_t turned;
 };
 
 static int64_t now_ms(void)
@@ -151,14 +158,28 @@ static void unhold(struct sr_users_held *held)
     bs_free(held);
 }
 
+/* What was right stays so while the user's entry is the same; what was wrong may be right now. */
+static void keep_known(struct sr_auth *auth, const struct sr_users *users)
+{
+    for (int i = 0; i < KNOWN_SETS * KNOWN_WAYS; i++) {
+        struct known *known = &auth->known[i / KNOWN_WAYS][i % KNOWN_WAYS];
+        const struct sr_user *was = known->user, *is = was ? sr_users_find(users, was->name) : NULL;
+        if (is && is->hash == was->hash && strcmp(is->salt, was->salt) == 0 &&
+            strcmp(is->kept, was->kept) == 0)
+            known->user = is;
+        else
+            *known = (struct known){0};
+    }
+}
+
 static void take_users(struct sr_auth *auth, struct sr_users *users)
 {
     struct sr_users_held *held = bs_new(struct sr_users_held);
     held->users = users;
     held->count = 1;
+    keep_known(auth, users);
     unhold(auth->held);
     auth->held = held;
-    memset(auth->known, 0, sizeof auth->known);
     bs_log(&users_event, "%s: %zu users", auth->file, sr_users_count(users));
 }
 
@@ -200,7 +221,7 @@ int sr_auth_open(const char *file, struct sr_auth **ret, struct bs_error *err)
     auth->file = bs_strdup(file);
     auth->looked_ms = now_ms();
     pthread_mutex_init(&auth->lock, NULL);
-    pthread_mutex_init(&auth->turn, NULL);
+    pthread_cond_init(&auth->turned, NULL);
     bs_metric_init(&auth->compared, &compared_desc, NULL);
     take_users(auth, users);
     *ret = auth;
@@ -214,7 +235,7 @@ void sr_auth_close(struct sr_auth *auth)
     unhold(auth->held);
     bs_metric_deinit(&auth->compared);
     pthread_mutex_destroy(&auth->lock);
-    pthread_mutex_destroy(&auth->turn);
+    pthread_cond_destroy(&auth->turned);
     bs_free(auth->file);
     EVP_MD_free(auth->sha);
     OPENSSL_cleanse(auth->key, sizeof auth->key);
@@ -223,14 +244,14 @@ void sr_auth_close(struct sr_auth *auth)
 
 /* ---- credentials that are known ---- */
 
-static void digest_of(const struct sr_auth *auth, const char *header, uint8_t ret[DIGEST])
+static void digest_of(const struct sr_auth *auth, const char *text, uint8_t ret[DIGEST])
 {
     EVP_MD_CTX *sha = EVP_MD_CTX_new();
     unsigned len = DIGEST;
     if (sha == NULL || EVP_DigestInit_ex(sha, auth->sha, NULL) != 1)
         abort(); /* no memory */
     EVP_DigestUpdate(sha, auth->key, sizeof auth->key);
-    EVP_DigestUpdate(sha, header, strlen(header));
+    EVP_DigestUpdate(sha, text, strlen(text));
     EVP_DigestFinal_ex(sha, ret, &len);
     EVP_MD_CTX_free(sha);
 }
@@ -263,15 +284,18 @@ static int denied(struct bs_error *err)
     return bs_error_set(err, BS_EDENIED, "Unauthorized: the user is unknown or the password wrong");
 }
 
-/* With `lock`. 1: not known. */
+/* With `lock`. 1: not known. Right ones that are sent again and again never have to wait for a
+ * place. */
 static int ask_known(struct sr_auth *auth, const uint8_t digest[DIGEST], struct sr_identity *ret,
                      struct bs_error *err)
 {
-    const struct known *known = find_known(auth, digest, now_ms());
+    int64_t now = now_ms();
+    struct known *known = find_known(auth, digest, now);
     if (known == NULL)
         return 1;
     if (known->user == NULL)
         return denied(err);
+    known->until_ms = now + RIGHT_MS;
     auth->held->count++;
     *ret = (struct sr_identity){.user = known->user, .held = auth->held};
     return 0;
@@ -300,7 +324,8 @@ static int decode(const char *header, char out[HEADER_MAX], char **ret_password,
     return 0;
 }
 
-/* An unknown user costs what a known one does, so that time tells no names. */
+/* A wrong one costs what each algorithm of the file does, whoever it names, so that time tells no
+ * names. */
 static const struct sr_user *compare(struct sr_auth *auth, const struct sr_users *users,
                                      const char *name, const char *password, size_t len)
 {
@@ -309,8 +334,10 @@ static const struct sr_user *compare(struct sr_auth *auth, const struct sr_users
     bs_metric_add(&auth->compared, 1);
     if (user && sr_password_is(user->hash, user->salt, user->kept, bs_bytes(password, len)))
         return user;
-    if (user == NULL)
-        sr_password_is(sr_users_hash(users), "nobody", "", bs_bytes(password, len));
+    for (int i = 0; i < SR_HASH_COUNT; i++)
+        if (sr_users_have(users, (enum sr_hash)i) &&
+            (user == NULL || user->hash != (enum sr_hash)i))
+            sr_password_is((enum sr_hash)i, "nobody", "", bs_bytes(password, len));
     bs_buf_put_json_string(&shown, name, strnlen(name, 64));
     bs_log(&refused_event, "user %s", bs_buf_text(&shown));
     bs_buf_deinit(&shown);
@@ -318,82 +345,113 @@ static const struct sr_user *compare(struct sr_auth *auth, const struct sr_users
 }
 
 /* With `lock`: a place among those who wait; NULL: there are too many. */
-static struct waiting *join(struct sr_auth *auth, const uint8_t digest[DIGEST])
+static struct waiting *join(struct sr_auth *auth, const struct waiting *who)
 {
     struct waiting *place = NULL;
+    unsigned requests = 0, of_client = 0, of_name = 0;
+    bool same = false;
     for (int i = 0; i < DIFFERENT_MAX; i++) {
         struct waiting *w = &auth->waiting[i];
-        if (w->count && CRYPTO_memcmp(w->digest, digest, DIGEST) == 0) {
-            place = w;
-            break;
+        if (w->count && w->client == who->client) {
+            requests += w->count;
+            of_client++;
+            of_name += CRYPTO_memcmp(w->name, who->name, DIGEST) == 0;
+            if (CRYPTO_memcmp(w->digest, who->digest, DIGEST) == 0) {
+                place = w;
+                same = true;
+            }
         }
-        if (w->count == 0)
+        if (w->count == 0 && !same)
             place = w;
     }
-    if (place == NULL || auth->waiting_count == SR_SIGN_INS_MAX)
+    if (place == NULL || auth->waiting_count == SR_SIGN_INS_MAX ||
+        requests == SR_SIGN_INS_OF_CLIENT_MAX ||
+        (!same && (of_client == OF_CLIENT_MAX || of_name == OF_NAME_MAX)))
         return NULL;
-    memcpy(place->digest, digest, DIGEST);
+    if (!same) {
+        *place = *who;
+        place->ticket = auth->tickets++;
+    }
     place->count++;
     auth->waiting_count++;
     return place;
 }
 
-/* With `lock`, which is given up meanwhile. */
-static int wait_and_compare(struct sr_auth *auth, const char *header, const uint8_t digest[DIGEST],
-                            struct sr_identity *ret, struct bs_error *err)
+/* With `lock`. */
+static bool is_next(const struct sr_auth *auth, const struct waiting *place)
 {
-    char text[HEADER_MAX], *password = NULL;
-    const struct sr_user *user = NULL;
+    for (int i = 0; i < DIFFERENT_MAX; i++)
+        if (auth->waiting[i].count && auth->waiting[i].ticket < place->ticket)
+            return false;
+    return !auth->comparing;
+}
+
+/* With `lock`, which is given up meanwhile. */
+static int compare_in_turn(struct sr_auth *auth, const struct waiting *who, const char *name,
+                           const char *password, size_t len, struct sr_identity *ret,
+                           struct bs_error *err)
+{
+    struct waiting *place = join(auth, who);
     struct sr_users_held *held;
-    struct waiting *place;
-    size_t len = 0;
-    int rc = decode(header, text, &password, &len, err);
-    if (rc < 0)
-        return rc;
-    if ((place = join(auth, digest)) == NULL) {
-        OPENSSL_cleanse(text, sizeof text);
+    const struct sr_user *user;
+    int rc;
+    if (place == NULL)
         return bs_error_set(err, BS_EBUSY, "Too many sign-ins at a time; try again");
-    }
-    pthread_mutex_unlock(&auth->lock);
-    pthread_mutex_lock(&auth->turn);
-    pthread_mutex_lock(&auth->lock);
-    place->count--;
-    auth->waiting_count--;
-    if ((rc = ask_known(auth, digest, ret, err)) == 1) {
+    while (!is_next(auth, place))
+        pthread_cond_wait(&auth->turned, &auth->lock);
+    if ((rc = ask_known(auth, who->digest, ret, err)) == 1) {
         held = auth->held;
         held->count++;
+        auth->comparing = true;
         pthread_mutex_unlock(&auth->lock);
-        user = compare(auth, held->users, text, password, len);
+        user = compare(auth, held->users, name, password, len);
         pthread_mutex_lock(&auth->lock);
+        auth->comparing = false;
         if (held == auth->held)
-            remember(auth, digest, user);
+            remember(auth, who->digest, user);
         if (user)
             *ret = (struct sr_identity){.user = user, .held = held};
         else
             unhold(held);
         rc = user ? 0 : denied(err);
     }
-    pthread_mutex_unlock(&auth->turn);
+    place->count--;
+    auth->waiting_count--;
+    pthread_cond_broadcast(&auth->turned);
+    return rc;
+}
+
+/* With `lock`, which is given up meanwhile. */
+static int wait_and_compare(struct sr_auth *auth, const char *header, struct waiting *who,
+                            struct sr_identity *ret, struct bs_error *err)
+{
+    char text[HEADER_MAX], *password = NULL;
+    size_t len = 0;
+    int rc = decode(header, text, &password, &len, err);
+    if (rc < 0)
+        return rc;
+    digest_of(auth, text, who->name);
+    rc = compare_in_turn(auth, who, text, password, len, ret, err);
     OPENSSL_cleanse(text, sizeof text);
     return rc;
 }
 
-int sr_auth_check(struct sr_auth *auth, const char *header, bool may_block, struct sr_identity *ret,
-                  struct bs_error *err)
+int sr_auth_check(struct sr_auth *auth, const char *header, uint64_t client, bool may_block,
+                  struct sr_identity *ret, struct bs_error *err)
 {
-    uint8_t digest[DIGEST];
+    struct waiting who = {.client = client};
     int rc;
     *ret = (struct sr_identity){0};
     if (header == NULL || *header == '\0')
         return bs_error_set(err, BS_EDENIED, "Unauthorized: a user name and password are needed");
     if (strncasecmp(header, "Basic ", 6) != 0 || strlen(header) > HEADER_MAX)
         return bs_error_set(err, BS_EINVAL, "Unauthorized: only Basic authentication is served");
-    digest_of(auth, header, digest);
+    digest_of(auth, header, who.digest);
     pthread_mutex_lock(&auth->lock);
     look_at_file(auth);
-    rc = ask_known(auth, digest, ret, err);
+    rc = ask_known(auth, who.digest, ret, err);
     if (rc == 1 && may_block)
-        rc = wait_and_compare(auth, header, digest, ret, err);
+        rc = wait_and_compare(auth, header, &who, ret, err);
     pthread_mutex_unlock(&auth->lock);
     return rc;
 }

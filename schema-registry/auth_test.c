@@ -6,10 +6,12 @@
 
 #include "lib/base/mem.h"
 
+#include <openssl/evp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,17 +230,22 @@ static int teardown(void **state)
     return 0;
 }
 
-static int check(struct sr_auth *auth, const char *header, bool may_block)
+static int check_from(struct sr_auth *auth, uint64_t client, const char *header, bool may_block)
 {
     struct sr_identity identity;
     struct bs_error err = {0};
-    int rc = sr_auth_check(auth, header, may_block, &identity, &err);
+    int rc = sr_auth_check(auth, header, client, may_block, &identity, &err);
     if (rc == 0)
         assert_string_equal(identity.user->name, "ann");
     else
         assert_null(identity.user);
     sr_auth_release(auth, &identity);
     return rc;
+}
+
+static int check(struct sr_auth *auth, const char *header, bool may_block)
+{
+    return check_from(auth, 1, header, may_block);
 }
 
 #define ANN_SECRET "Basic YW5uOnNlY3JldA=="
@@ -290,7 +297,7 @@ static void test_changing_file(void **state)
     struct sr_identity held;
     (void)state;
     assert_int_equal(sr_auth_open(path, &auth, &err), 0);
-    assert_int_equal(sr_auth_check(auth, ANN_SECRET, true, &held, &err), 0);
+    assert_int_equal(sr_auth_check(auth, ANN_SECRET, 1, true, &held, &err), 0);
     write_file(FILE_OF(USER("bob", "scrypt", SCRYPT), ""));
     becomes(auth, ANN_SECRET, BS_EDENIED);
     assert_string_equal(held.user->name, "ann"); /* who began before keeps what he had */
@@ -336,7 +343,7 @@ static void *sign_in(void *arg)
  * compared. */
 static void test_crowd(void **state)
 {
-    enum { CROWD = SR_SIGN_INS_MAX };
+    enum { CROWD = SR_SIGN_INS_OF_CLIENT_MAX };
     struct crowd crowd[CROWD];
     pthread_t threads[CROWD];
     pthread_barrier_t together;
@@ -368,6 +375,71 @@ static void test_crowd(void **state)
     }
     assert_true(busy > 0);
     pthread_barrier_destroy(&together);
+}
+
+struct guessing {
+    struct sr_auth *auth;
+    uint64_t client;
+    char name; /* '\0': another one each time */
+    atomic_bool end;
+    atomic_int compared, busy;
+};
+
+/* Wrong credentials one after the other, without a pause. */
+static void *guess(void *arg)
+{
+    struct guessing *g = arg;
+    static atomic_uint serial;
+    while (!atomic_load(&g->end)) {
+        char text[32], header[64] = "Basic ";
+        unsigned number = atomic_fetch_add(&serial, 1);
+        struct sr_identity identity;
+        struct bs_error err = {0};
+        int len = g->name ? snprintf(text, sizeof text, "%c:%u", g->name, number)
+                          : snprintf(text, sizeof text, "%u:x", number);
+        int rc;
+        EVP_EncodeBlock((uint8_t *)header + 6, (const uint8_t *)text, len);
+        rc = sr_auth_check(g->auth, header, g->client, true, &identity, &err);
+        assert_true(rc == BS_EDENIED || rc == BS_EBUSY);
+        atomic_fetch_add(rc == BS_EDENIED ? &g->compared : &g->busy, 1);
+    }
+    return NULL;
+}
+
+/* While others guess without end: credentials that are known stay so when the file changes, and new
+ * ones are let in at the first try, from the same address beside one guessed name, from another
+ * one whatever is guessed. */
+static void test_guessing(void **state)
+{
+    enum { GUESSERS = SR_SIGN_INS_OF_CLIENT_MAX };
+    struct sr_auth *auth;
+    struct bs_error err = {0};
+    struct bs_buf health = BS_BUF_INIT;
+    pthread_t threads[GUESSERS];
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        struct guessing g = {.client = 1, .name = round ? '\0' : 'b'};
+        write_file(FILE_OF(USER("ann", "scrypt", SCRYPT) "," USER("b", "sha256", SHA256), ""));
+        assert_int_equal(sr_auth_open(path, &auth, &err), 0);
+        g.auth = auth;
+        for (int i = 0; i < GUESSERS; i++)
+            pthread_create(&threads[i], NULL, guess, &g);
+        while (atomic_load(&g.busy) < 100 || atomic_load(&g.compared) == 0)
+            poll(NULL, 0, 1);
+        assert_int_equal(check_from(auth, round ? 2 : 1, ANN_SECRET, true), 0);
+        write_file(FILE_OF(USER("ann", "scrypt", SCRYPT), MAY("ann", "Read", "Subject:a")));
+        do {
+            poll(NULL, 0, 1);
+            bs_buf_reset(&health);
+            sr_auth_health(auth, &health);
+            assert_int_equal(check_from(auth, 1, ANN_SECRET, false), 0);
+        } while (strstr(bs_buf_text(&health), "\"users\":1") == NULL);
+        atomic_store(&g.end, true);
+        for (int i = 0; i < GUESSERS; i++)
+            pthread_join(threads[i], NULL);
+        sr_auth_close(auth);
+    }
+    bs_buf_deinit(&health);
 }
 
 /* Another user or schema has another one; what takes its place, or is too long, is not told. */
@@ -432,6 +504,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_check, setup, teardown),
         cmocka_unit_test_setup_teardown(test_changing_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_crowd, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_guessing, setup, teardown),
         cmocka_unit_test(test_reasons),
         cmocka_unit_test(test_routes),
     };

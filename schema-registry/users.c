@@ -91,14 +91,12 @@ const struct sr_user *sr_users_find(const struct sr_users *users, const char *na
                : NULL;
 }
 
-enum sr_hash sr_users_hash(const struct sr_users *users)
+bool sr_users_have(const struct sr_users *users, enum sr_hash hash)
 {
-    size_t counts[SR_HASH_COUNT] = {0};
-    enum sr_hash most = SR_HASH_SCRYPT;
     for (size_t i = 0; i < users->count; i++)
-        if (++counts[users->list[i].hash] > counts[most])
-            most = users->list[i].hash;
-    return most;
+        if (users->list[i].hash == hash)
+            return true;
+    return false;
 }
 
 size_t sr_users_count(const struct sr_users *users)

@@ -29,8 +29,7 @@ size_t sr_users_count(const struct sr_users *users);
 const struct sr_user *sr_users_find(const struct sr_users *users, const char *name);
 
 const char *sr_operation_name(enum sr_operation operation);
-/* What comparing a password of most of them takes: for a name that is not among them. */
-enum sr_hash sr_users_hash(const struct sr_users *users);
+bool sr_users_have(const struct sr_users *users, enum sr_hash hash); /* somebody's */
 bool sr_user_may_all(const struct sr_user *user); /* Read on every subject; false: ask */
 /* kind "Subject" or "Config"; name "" for the global config. */
 bool sr_user_may(const struct sr_user *user, enum sr_operation operation, const char *kind,

@@ -83,6 +83,8 @@ const char *ht_query_at(const struct ht_request *request, const char *name, unsi
 /* Path and query as the client sent them, in the request's arena. */
 const char *ht_target(const struct ht_request *request);
 const char *ht_header(const struct ht_request *request, const char *name);
+/* Stands for the client's address: an IPv4 one, or the network (64 bits) of an IPv6 one. */
+uint64_t ht_client(const struct ht_request *request);
 /* All fields of that name as one list, "a, b" (RFC 9110, 5.3); NULL: absent. */
 const char *ht_header_list(const struct ht_request *request, const char *name);
 /* One more header of the answer, HT_FIELDS_MAX at most. */

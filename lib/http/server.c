@@ -17,6 +17,7 @@
 #include "lib/io/mailbox.h"
 
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -480,6 +481,24 @@ const char *ht_query_at(const struct ht_request *request, const char *name, unsi
 const char *ht_header(const struct ht_request *request, const char *name)
 {
     return MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, name);
+}
+
+uint64_t ht_client(const struct ht_request *request)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *address = info ? info->client_addr : NULL;
+    uint64_t number = 0;
+    if (address && address->sa_family == AF_INET) {
+        memcpy(&number, &((const struct sockaddr_in *)address)->sin_addr, 4);
+    } else if (address && address->sa_family == AF_INET6) {
+        const struct in6_addr *six = &((const struct sockaddr_in6 *)address)->sin6_addr;
+        if (IN6_IS_ADDR_V4MAPPED(six))
+            memcpy(&number, six->s6_addr + 12, 4);
+        else
+            memcpy(&number, six->s6_addr, 8);
+    }
+    return number;
 }
 
 struct joined {
