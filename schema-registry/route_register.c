@@ -237,7 +237,8 @@ static void import_version(struct sr_call *call, struct sr_input *input)
         return;
     }
     sd_schema_unref(schema);
-    version = sr_subject_version(subject, input->version, false);
+    /* A soft-deleted one too: its id names its schema until it is deleted for good. */
+    version = sr_subject_version(subject, input->version, true);
     if ((entry && !sr_content_same_digest(&entry->content, &input->content)) ||
         (input->version > 0 && version && version->entry->id != input->id)) {
         struct bs_bytes context = sr_name_split(call->subject).context;
