@@ -1,6 +1,7 @@
 /* Args: the common command line of roles, and the config made from all sources. */
 #include "cli/args.h"
 
+#include "cli/command.h"
 #include "cli/log_sink.h"
 #include "lib/base/mem.h"
 
@@ -120,12 +121,12 @@ static int load_file(struct bs_config *config, const char *file, struct bs_error
     char *text;
     size_t n;
     int rc;
-    if (in == NULL)
-        return bs_error_sys(err, errno, "--config %s", file);
+    if (in == NULL) /* no matter why: no option is wrong */
+        return bs_error_set(err, BS_EIO, "--config %s: %s", file, strerror(errno));
     text = bs_alloc(FILE_MAX + 1);
     n = fread(text, 1, FILE_MAX + 1, in);
     if (ferror(in))
-        rc = bs_error_sys(err, errno, "--config %s", file);
+        rc = bs_error_set(err, BS_EIO, "--config %s: %s", file, strerror(errno));
     else if (n > FILE_MAX)
         rc = bs_error_set(err, BS_ELIMIT, "--config %s: larger than 1 MiB", file);
     else
@@ -166,12 +167,22 @@ int cl_args_config(const struct cl_args *args, const struct bs_option_table *con
         rc = apply_pairs(config, args->flags, args->flag_count, err);
     for (size_t i = 0; rc == 0 && (warning = bs_config_warning(config, i)) != NULL; i++)
         bs_log(&CONFIG_WARNING, "%s", warning);
+    if (rc == BS_ENOTFOUND && err) {
+        struct bs_error unknown = *err;
+        bs_error_set(err, rc, "%s%s weir %s --options lists them", unknown.text,
+                     unknown.text[strlen(unknown.text) - 1] == '?' ? "" : ";", args->command);
+    }
     if (rc != 0) {
         bs_config_free(config);
         config = NULL;
     }
     *ret = config;
     return rc;
+}
+
+int cl_args_status(const struct bs_error *err)
+{
+    return err->code == BS_EIO ? CL_FAILED : CL_USAGE;
 }
 
 void cl_args_print_options(const struct bs_option_table *const *tables, size_t count)

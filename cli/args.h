@@ -37,9 +37,11 @@ void cl_args_parse(const struct argp *argp, int argc, char **argv, void *input,
                    const char *command);
 
 /* Makes the config of these tables and applies file, environment, --set and flags to it; warnings
- * go to the log. */
+ * go to the log. BS_ENOTFOUND: an option is unknown, BS_EIO: the file cannot be read. */
 int cl_args_config(const struct cl_args *args, const struct bs_option_table *const *tables,
                    size_t count, struct bs_config **ret, struct bs_error *err);
+/* Exit status of a config that could not be made: wrong usage, unless a file cannot be read. */
+int cl_args_status(const struct bs_error *err);
 /* --options: every row, as text. */
 void cl_args_print_options(const struct bs_option_table *const *tables, size_t count);
 

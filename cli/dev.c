@@ -269,7 +269,7 @@ static int run(struct dev *dev)
     }
     if (cl_args_config(&dev->args, dev->tables, dev->table_count, &dev->merged, &err) != 0 ||
         check_owned(dev, &err) != 0) {
-        status = CL_USAGE;
+        status = cl_args_status(&err);
         goto done;
     }
     if (make_folders(data, &err) != 0)

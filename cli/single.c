@@ -36,8 +36,9 @@ int cl_single_run(const struct bs_role *role, struct cl_args *args, bool own_htt
     if (args->list_options)
         cl_args_print_options(tables, count);
     else if (cl_args_config(args, tables, count, &service.config, &err) != 0 ||
-             bs_config_check(service.config, &err) != 0)
-        status = CL_USAGE;
+             bs_config_check(service.config, &err) != 0 ||
+             (role->check && role->check(service.config, &err) != 0))
+        status = cl_args_status(&err);
     else
         status = run_open(&service, args, own_http ? bs_config_text(service.config, "http") : NULL,
                           &err);

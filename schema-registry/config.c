@@ -1,6 +1,8 @@
 /* Config: see config.h. */
 #include "schema-registry/config.h"
 
+#include "lib/http/http.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -158,19 +160,36 @@ static int read_authentication(const struct bs_config *config, struct sr_setting
     return 0;
 }
 
-int sr_settings_read(const struct bs_config *config, struct sr_settings *ret, struct bs_error *err)
+/* Said before anything is opened: the broker may answer late. */
+static int read_listeners(const struct bs_config *config, struct sr_settings *ret,
+                          struct bs_error *err)
 {
-    const char *listen = bs_config_text(config, "listeners");
-    *ret = (struct sr_settings){0};
+    const char *text = bs_config_text(config, "listeners"), *listen = text;
+    char host[sizeof ret->listen];
+    int port;
+    ret->listen_source = bs_config_source(config, "listeners");
     if (strncmp(listen, "http://", 7) == 0)
         listen += 7;
     else if (strstr(listen, "://"))
         return bs_error_set(err, BS_EUNSUPPORTED,
-                            "listeners=%s: only http is served; put a TLS proxy in front", listen);
+                            "%s: listeners=%s: only http is served; put a TLS proxy in front",
+                            ret->listen_source, text);
     snprintf(ret->listen, sizeof ret->listen, "%s", listen);
     ret->listen[strcspn(ret->listen, "/")] = '\0';
     if (strchr(ret->listen, ','))
-        return bs_error_set(err, BS_EUNSUPPORTED, "listeners=%s: one address is served", listen);
+        return bs_error_set(err, BS_EUNSUPPORTED, "%s: listeners=%s: one address is served",
+                            ret->listen_source, text);
+    if (ht_split_host_port(ret->listen, host, sizeof host, &port, err) < 0)
+        return bs_error_wrap(err, "%s: option 'listeners'", ret->listen_source);
+    return 0;
+}
+
+int sr_settings_read(const struct bs_config *config, struct sr_settings *ret, struct bs_error *err)
+{
+    int rc;
+    *ret = (struct sr_settings){0};
+    if ((rc = read_listeners(config, ret, err)) < 0)
+        return rc;
     ret->bootstrap = bs_config_text(config, "kafkastore.bootstrap.servers");
     if (ret->bootstrap == NULL)
         ret->bootstrap = bs_config_text(config, "bootstrap.servers");

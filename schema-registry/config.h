@@ -9,6 +9,7 @@ extern const struct bs_option_table sr_options;
 
 struct sr_settings {
     char listen[256];
+    const char *listen_source; /* "--listen", "default", …; owned by the bs_config */
     const char *bootstrap, *topic, *properties; /* owned by the bs_config */
     enum sr_level level;
     int replication, threads;

@@ -145,7 +145,7 @@ static int open_http(struct sr_service *service, const struct sr_settings *setti
     options.routes = service->routes;
     if ((rc = ht_split_host_port(settings->listen, host, sizeof host, &port, err)) < 0 ||
         (rc = ht_server_open(&options, &service->http, err)) < 0)
-        return bs_error_wrap(err, "registry");
+        return bs_error_wrap(err, "%s: option 'listeners'", settings->listen_source);
     snprintf(listen, sizeof listen, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host,
              ht_server_port(service->http));
     own_url(settings, host, ht_server_port(service->http), url, sizeof url);
@@ -154,6 +154,12 @@ static int open_http(struct sr_service *service, const struct sr_settings *setti
         bs_log(&open_to_all, "%s, authentication.method=NONE", listen);
     bs_log(&listening, "http://%s", listen);
     return 0;
+}
+
+static int check_config(const struct bs_config *config, struct bs_error *err)
+{
+    struct sr_settings settings;
+    return sr_settings_read(config, &settings, err);
 }
 
 static int open_service(const struct bs_config *config, const char *const *files, void **ret_self,
@@ -196,6 +202,7 @@ const struct bs_role sr_role = {
     .name = "registry",
     .tables = tables,
     .table_count = 1,
+    .check = check_config,
     .open = open_service,
     .health = health,
     .close = close_service,

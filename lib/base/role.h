@@ -20,6 +20,8 @@ struct bs_role {
     const struct bs_option_table *const *tables;
     size_t table_count;
 
+    /* Do the options fit together? Opens and connects to nothing; NULL: open says it. */
+    int (*check)(const struct bs_config *config, struct bs_error *err);
     /* Starts threads and returns when the role listens (0), or says why not. `files` are the
      * positional arguments and --connector files (worker); NULL-ended, copied. */
     int (*open)(const struct bs_config *config, const char *const *files, void **ret_self,

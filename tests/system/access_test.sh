@@ -60,8 +60,8 @@ refused() {
     shift 2
     expect_fail "$status" "$pattern" "$weir" registry --listen 127.0.0.1:0 --bootstrap "$bootstrap" "$@"
 }
-refused 1 'needs authentication.file' --set authentication.method=BASIC
-refused 1 'authentication.method is NONE' --set authentication.file="$users"
+refused 2 'needs authentication.file' --set authentication.method=BASIC
+refused 2 'authentication.method is NONE' --set authentication.file="$users"
 refused 1 'nowhere.json' --set authentication.method=BASIC --set authentication.file="$stage/nowhere.json"
 refused 2 'NONE.BASIC' --set authentication.method=TOKEN
 refused 2 'authentication.roles' --set authentication.roles=admin

@@ -26,9 +26,25 @@ expect_fail 2 "unknown option 'log.retention.mss'; did you mean 'log.retention.m
     "$weir" broker --data "$stage/d" --set log.retention.mss=1
 expect_fail 2 "log.retention.ms.*soon" "$weir" broker --data "$stage/d" --set log.retention.ms=soon
 expect_fail 1 "/proc/nothing" "$weir" broker --data /proc/nothing --listen 127.0.0.1:0
-expect_fail 2 "nothing.properties" "$weir" broker --config "$stage/nothing.properties"
+expect_fail 1 "nothing.properties: No such file" "$weir" broker --config "$stage/nothing.properties"
 expect_fail 1 "refused" "$weir" topic list --bootstrap 127.0.0.1:1
 expect_fail 2 "no_such|NO_SUCH" env WEIR_NO_SUCH=1 "$weir" broker --data "$stage/d"
+
+expect_fail 1 "nothing.properties: No such file" "$weir" registry --config "$stage/nothing.properties"
+printf 'nosuch=1\n' >"$stage/wrong.properties"
+expect_fail 2 "wrong.properties:1: unknown option 'nosuch'; weir registry --options lists them" \
+    "$weir" registry --config "$stage/wrong.properties"
+expect_fail 2 "unknown option 'nosuch'; weir registry --options lists them" "$weir" registry --set nosuch=1
+expect_fail 2 "did you mean 'listeners'\\? weir registry --options lists them" "$weir" registry --set listener=:0
+
+say "a wrong address of the registry is told before the broker is asked"
+# nobody listens at port 1: whoever asked there would wait and say so
+for wrong in nonsense 127.0.0.1:99999 127.0.0.1 ::1:8081 https://127.0.0.1:8081; do
+    expect_fail 2 "--listen" "$weir" registry --listen "$wrong" --bootstrap 127.0.0.1:1
+    grep -q "127.0.0.1:1[^0-9]" "$stage/said" && fail "the broker was asked first: $(cat "$stage/said")"
+    grep -qF -- "$wrong" "$stage/said" || fail "the address is not named: $(cat "$stage/said")"
+done
+expect_fail 2 "WEIR_LISTENERS.*nonsense" env WEIR_LISTENERS=nonsense "$weir" registry --bootstrap 127.0.0.1:1
 
 say "flag over --set over environment over file"
 cat >"$stage/server.properties" <<P
@@ -53,6 +69,8 @@ grep -q "retention.ms=3000" "$stage/said" || fail "--set does not win over the e
 
 say "a port in use is told"
 expect_fail 1 "in use" "$weir" broker --data "$stage/d2" --listen "$(address broker broker)"
+expect_fail 1 "--listen.*in use" "$weir" registry --bootstrap "$(address broker broker)" --listen "$(address broker broker)"
+expect_fail 1 "--set.*in use" "$weir" registry --bootstrap "$(address broker broker)" --set listeners="$(address broker broker)"
 stop broker
 
 say "sd_notify"
