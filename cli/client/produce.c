@@ -51,7 +51,8 @@ static const struct argp_option OPTIONS[] = {
     {.name = "registry",
      .key = KEY_REGISTRY,
      .arg = "URL",
-     .doc = "Default $WEIR_REGISTRY_URL or http://127.0.0.1:8081"},
+     .doc = "Default $WEIR_REGISTRY_URL, the place for http://NAME:PASSWORD@HOST:PORT, or "
+            "http://127.0.0.1:8081"},
     {.name = "serde",
      .key = KEY_SERDE,
      .arg = "NAME=VALUE",

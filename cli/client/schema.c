@@ -6,16 +6,44 @@
 #include "lib/base/mem.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static bool is_blank(const struct bs_buf *text)
+{
+    for (size_t i = 0; i < text->len; i++)
+        if (text->data[i] == '\0' || strchr(" \t\r\n", text->data[i]) == NULL)
+            return false;
+    return true;
+}
 
 int cl_schema_body(const char *file, struct bs_buf *text, json_t **ret, struct bs_error *err)
 {
     int rc = cl_file_read(file, text, err);
+    if (rc == 0 && is_blank(text)) /* to a registry it would mean the latest version */
+        rc = bs_error_set(err, BS_EINVAL, "%s is empty: it holds no schema", file);
     if (rc == 0) {
         *ret = json_pack("{s:s%}", "schema", bs_buf_text(text), text->len);
         if (*ret == NULL)
             rc = bs_error_set(err, BS_EINVAL, "%s is not UTF-8 text", file);
     }
     return rc;
+}
+
+/* Why a registration failed; what stands against it as check prints it. */
+static void explain(const struct cl_schema_args *args, const char *text, json_t *body,
+                    struct bs_error *err)
+{
+    struct cl_schema_question question = {
+        .subject = args->args[0], .file = args->args[1], .text = text, .body = body, .out = stderr};
+    struct bs_error ignored = {0}; /* the registry's own words stand without it */
+    bool well = true;
+    if (err->code == BS_ECONFLICT && cl_schema_ask(args, &question, &well, &ignored) == 0 && !well)
+        bs_error_set(err, BS_ECONFLICT,
+                     "%s is not registered (409): not compatible with subject %s", question.file,
+                     question.subject);
+    else if (bs_error_class(err->code) == BS_CALLER)
+        bs_error_wrap(err, "%s", question.file);
 }
 
 static int run_register(int argc, char **argv)
@@ -33,6 +61,8 @@ static int run_register(int argc, char **argv)
         if (cl_rest_call(&args.rest, "POST", path, body, &answer, &err) == 0)
             printf("%s has id %lld\n", args.args[0],
                    (long long)json_integer_value(json_object_get(answer, "id")));
+        else
+            explain(&args, bs_buf_text(&text), body, &err);
         bs_free(path);
         bs_free(subject);
     }
@@ -79,11 +109,18 @@ static int run_show(int argc, char **argv)
     struct bs_error err = {0};
     json_t *answer = NULL;
     char *subject, *version, *path;
-    cl_schema_args_parse(&args, 0, "SUBJECT [VERSION]",
-                         "Prints a schema; the latest unless a version is given.", 1, argc, argv);
-    subject = cl_rest_escape(args.args[0]);
+    cl_schema_args_parse(&args, CL_SCHEMA_ID, "SUBJECT [VERSION]\n--id N [SUBJECT]",
+                         "Prints a schema: a subject's version, the latest unless one is given; or "
+                         "the one of an id. A SUBJECT beside --id says in whose context.",
+                         0, argc, argv);
+    if (args.id ? args.count > 1 : args.count == 0)
+        return cl_schema_usage(&args, argv, "SUBJECT [VERSION], or --id N [SUBJECT]");
+    subject = cl_rest_escape(args.count ? args.args[0] : "");
     version = cl_rest_escape(args.count > 1 ? args.args[1] : "latest");
-    path = bs_asprintf("/subjects/%s/versions/%s", subject, version);
+    if (args.id)
+        path = bs_asprintf("/schemas/ids/%s%s%s", args.id, args.count ? "?subject=" : "", subject);
+    else
+        path = bs_asprintf("/subjects/%s/versions/%s", subject, version);
     if (cl_rest_call(&args.rest, "GET", path, NULL, &answer, &err) == 0) {
         const char *text = json_string_value(json_object_get(answer, "schema"));
         printf("%s\n", text ? text : "");
@@ -115,24 +152,55 @@ static int run_delete(int argc, char **argv)
     return cl_schema_finish(&args, argv, &err);
 }
 
+static bool is_level(const char *word)
+{
+    static const char *const LEVELS[] = {"NONE",
+                                         "BACKWARD",
+                                         "FORWARD",
+                                         "FULL",
+                                         "BACKWARD_TRANSITIVE",
+                                         "FORWARD_TRANSITIVE",
+                                         "FULL_TRANSITIVE"};
+    for (size_t i = 0; i < sizeof LEVELS / sizeof LEVELS[0]; i++)
+        if (strcasecmp(word, LEVELS[i]) == 0)
+            return true;
+    return false;
+}
+
 static int run_level(int argc, char **argv)
 {
     struct cl_schema_args args;
     struct bs_error err = {0};
     json_t *body = NULL, *answer = NULL;
+    const char *wanted;
     char *subject, *path;
     cl_schema_args_parse(
-        &args, 0, "SUBJECT [LEVEL]",
-        "Shows or sets a subject's compatibility level: NONE, BACKWARD, FORWARD, FULL, or one of "
-        "these with _TRANSITIVE.",
-        1, argc, argv);
-    subject = cl_rest_escape(args.args[0]);
-    path = bs_asprintf("/config/%s%s", subject, args.count > 1 ? "" : "?defaultToGlobal=true");
-    if (args.count > 1)
-        body = json_pack("{s:s}", "compatibility", args.args[1]);
-    if (cl_rest_call(&args.rest, args.count > 1 ? "PUT" : "GET", path, body, &answer, &err) == 0) {
+        &args, CL_SCHEMA_GLOBAL, "SUBJECT [LEVEL]\n--global [LEVEL]",
+        "Shows or sets the compatibility level of a subject, or of all that have none: NONE, "
+        "BACKWARD, FORWARD, FULL, or one of these with _TRANSITIVE.",
+        0, argc, argv);
+    if (args.global ? args.count > 1 : args.count == 0)
+        return cl_schema_usage(&args, argv, "SUBJECT [LEVEL], or --global [LEVEL]");
+    if (!args.global && args.count == 1 && is_level(args.args[0])) {
+        fprintf(stderr,
+                "%s: %s is a level, whose subject is missing; --global %s sets it for all, and a "
+                "subject of that name is written :.:%s\n",
+                argv[0], args.args[0], args.args[0], args.args[0]);
+        cl_schema_finish(&args, argv, &err);
+        return CL_USAGE;
+    }
+    wanted = args.count > (args.global ? 0 : 1) ? args.args[args.count - 1] : NULL;
+    subject = cl_rest_escape(args.global ? "" : args.args[0]);
+    path = bs_asprintf("/config%s%s%s", args.global ? "" : "/", subject,
+                       args.global || wanted ? "" : "?defaultToGlobal=true");
+    if (wanted)
+        body = json_pack("{s:s}", "compatibility", wanted);
+    if (cl_rest_call(&args.rest, wanted ? "PUT" : "GET", path, body, &answer, &err) == 0) {
         const char *level = json_string_value(json_object_get(answer, "compatibilityLevel"));
-        printf("%s: %s\n", args.args[0], level ? level : args.count > 1 ? args.args[1] : "");
+        printf("%s: %s\n", args.global ? "global" : args.args[0],
+               level    ? level
+               : wanted ? wanted
+                        : "");
     }
     json_decref(body);
     json_decref(answer);

@@ -2,6 +2,7 @@
 #include "cli/client/schema_args.h"
 
 #include "lib/base/mem.h"
+#include "lib/base/option.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,9 @@ enum {
     KEY_FORCE,
     KEY_NEW_IDS,
     KEY_SERDE,
+    KEY_MUST_EXIST,
+    KEY_ID,
+    KEY_GLOBAL,
 };
 
 struct row {
@@ -28,17 +32,25 @@ static const struct row ROWS[] = {
      {.name = "registry",
       .key = KEY_REGISTRY,
       .arg = "URL",
-      .doc = "Default $WEIR_REGISTRY_URL or http://127.0.0.1:8081"}},
+      .doc = "Default $WEIR_REGISTRY_URL or http://127.0.0.1:8081. A user and password belong in "
+             "WEIR_REGISTRY_URL=http://NAME:PASSWORD@HOST:PORT, not in the command line, which "
+             "every user of the machine can read"}},
     {0,
      {.name = "serde",
       .key = KEY_SERDE,
       .arg = "NAME=VALUE",
-      .doc = "An option of the registry's client, as basic.auth.user.info=ME:SECRET or "
-             "max.retries=0; may be repeated"}},
+      .doc = "An option of the registry's client, as max.retries=0; may be repeated"}},
     {CL_SCHEMA_PERMANENT,
      {.name = "permanent", .key = KEY_PERMANENT, .doc = "For good, after a first delete"}},
     {CL_SCHEMA_SUBJECT,
      {.name = "subject", .key = KEY_SUBJECT, .arg = "SUBJECT", .doc = "Whose versions to compare"}},
+    {CL_SCHEMA_SUBJECT,
+     {.name = "must-exist",
+      .key = KEY_MUST_EXIST,
+      .doc = "Fail when the subject has no versions to compare with"}},
+    {CL_SCHEMA_ID, {.name = "id", .key = KEY_ID, .arg = "N", .doc = "The schema of this id"}},
+    {CL_SCHEMA_GLOBAL,
+     {.name = "global", .key = KEY_GLOBAL, .doc = "The level of all that have none of their own"}},
     {CL_SCHEMA_NORMALIZE,
      {.name = "normalize", .key = KEY_NORMALIZE, .doc = "As a registry does with normalize=true"}},
     {CL_SCHEMA_PAIR,
@@ -60,6 +72,7 @@ enum { ROW_COUNT = sizeof ROWS / sizeof *ROWS };
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct cl_schema_args *args = state->input;
+    int64_t number;
     switch (key) {
     case KEY_REGISTRY:
         args->serde.url = arg;
@@ -73,6 +86,17 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_SUBJECT:
         args->subject = arg;
+        return 0;
+    case KEY_MUST_EXIST:
+        args->must_exist = true;
+        return 0;
+    case KEY_ID:
+        if (bs_parse_int(arg, 0, INT32_MAX, &number) < 0)
+            argp_error(state, "--id takes a number, not '%s'", arg);
+        args->id = arg;
+        return 0;
+    case KEY_GLOBAL:
+        args->global = true;
         return 0;
     case KEY_NORMALIZE:
         args->normalize = true;
@@ -100,6 +124,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
+static bool has_empty(const struct cl_schema_args *args)
+{
+    for (size_t i = 0; i < args->count; i++)
+        if (args->args[i][0] == '\0')
+            return true;
+    return args->subject && args->subject[0] == '\0';
+}
+
 void cl_schema_args_parse(struct cl_schema_args *args, unsigned options, const char *args_doc,
                           const char *doc, size_t least, int argc, char **argv)
 {
@@ -113,6 +145,11 @@ void cl_schema_args_parse(struct cl_schema_args *args, unsigned options, const c
             table[count++] = ROWS[i].option;
     *args = (struct cl_schema_args){.serde.url = url && *url ? url : "http://127.0.0.1:8081"};
     cl_verb_parse(&argp, argc, argv, args);
+    if (!(options & CL_SCHEMA_LOCAL) && has_empty(args)) {
+        fprintf(stderr, "%s: an argument is empty: a subject, a version and a file have a name\n",
+                argv[0]);
+        exit(CL_USAGE);
+    }
     if (args->count < least) {
         fprintf(stderr, "%s: too few arguments; usage: %s %s\n", argv[0], argv[0], args_doc);
         exit(CL_USAGE);
@@ -133,4 +170,12 @@ int cl_schema_finish(struct cl_schema_args *args, char **argv, const struct bs_e
                               err->code == BS_ECONNECT
                                   ? "is a registry running there? --registry URL names another"
                                   : NULL);
+}
+
+int cl_schema_usage(struct cl_schema_args *args, char **argv, const char *usage)
+{
+    const struct bs_error none = {0};
+    fprintf(stderr, "%s: usage: %s %s\n", argv[0], argv[0], usage);
+    cl_schema_finish(args, argv, &none);
+    return CL_USAGE;
 }

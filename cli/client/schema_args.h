@@ -6,16 +6,20 @@
 #include "cli/client/rest.h"
 #include "cli/client/verb.h"
 
+#include <stdio.h>
+
 enum { CL_SCHEMA_ARGS_MAX = 2 };
 
 /* Which options a verb has beside --registry. */
 enum cl_schema_option {
     CL_SCHEMA_PERMANENT = 1,
-    CL_SCHEMA_SUBJECT = 2,
+    CL_SCHEMA_SUBJECT = 2, /* --subject, --must-exist */
     CL_SCHEMA_NORMALIZE = 4,
     CL_SCHEMA_PAIR = 8, /* --writer, --reader */
     CL_SCHEMA_IMPORT = 16,
+    CL_SCHEMA_ID = 32,
     CL_SCHEMA_LOCAL = 64, /* no --registry */
+    CL_SCHEMA_GLOBAL = 128,
 };
 
 struct cl_schema_args {
@@ -23,8 +27,8 @@ struct cl_schema_args {
     struct cl_serde serde;
     const char *args[CL_SCHEMA_ARGS_MAX];
     size_t count;
-    const char *subject, *writer, *reader;
-    bool permanent, normalize, force, new_ids;
+    const char *subject, *writer, *reader, *id;
+    bool permanent, normalize, force, new_ids, must_exist, global;
 };
 
 /* Exits with CL_USAGE when there are less than `least` arguments. */
@@ -33,7 +37,19 @@ void cl_schema_args_parse(struct cl_schema_args *args, unsigned options, const c
 /* Lets the arguments go; prints err, if it is set, with a hint; the exit status. */
 int cl_schema_finish(struct cl_schema_args *args, char **argv, const struct bs_error *err);
 
-/* schema.c: the text of a file, and {"schema": text}. */
+/* Prints how it is used and lets the arguments go; CL_USAGE. */
+int cl_schema_usage(struct cl_schema_args *args, char **argv, const char *usage);
+
+/* schema_check.c: may `body` follow? The verdict, reasons and diff go to `out`, *ret_well is it. */
+struct cl_schema_question {
+    const char *subject, *file, *text;
+    json_t *body;
+    FILE *out;
+};
+int cl_schema_ask(const struct cl_schema_args *args, const struct cl_schema_question *question,
+                  bool *ret_well, struct bs_error *err);
+
+/* schema.c: the text of a file, and {"schema": text}; an empty one is refused. */
 int cl_schema_body(const char *file, struct bs_buf *text, json_t **ret, struct bs_error *err);
 
 /* schema_check.c, schema_file.c, schema_export.c, schema_import.c: rows of the verb table. */

@@ -22,29 +22,29 @@ static char *between(const char *text, const char *before, const char *after)
 
 /* The sentences of {errorType:'T', description:'D', additionalInfo:'I'}; what is not so as it is.
  */
-static void print_reason(const char *text)
+static void print_reason(const char *text, FILE *out)
 {
     char *type = between(text, "errorType:'", "', description:'");
     char *words = between(text, "description:'", "', additionalInfo:'");
     if (type && words)
-        printf("  %s: %s\n", type, words);
+        fprintf(out, "  %s: %s\n", type, words);
     else if (strncmp(text, "{oldSchema", 10) != 0 && strncmp(text, "{validateFields", 15) != 0)
-        printf("  %s\n", text);
+        fprintf(out, "  %s\n", text);
     bs_free(type);
     bs_free(words);
 }
 
-static void print_diff(const struct cl_schema_args *args, const char *subject, const char *version,
-                       const char *file, const char *text)
+static void print_diff(const struct cl_schema_args *args, const struct cl_schema_question *question,
+                       const char *version)
 {
     struct bs_error ignored = {0}; /* the verdict stands without it */
     struct sd_schema *schema = NULL;
     struct bs_buf canonical = BS_BUF_INIT, out = BS_BUF_INIT;
-    char *part = cl_rest_escape(subject);
+    char *part = cl_rest_escape(question->subject);
     char *path = bs_asprintf("/subjects/%s/versions/%s", part, version);
-    char *name = bs_asprintf("%s version %s", subject, version);
+    char *name = bs_asprintf("%s version %s", question->subject, version);
     json_t *answer = NULL;
-    const char *old = NULL;
+    const char *old = NULL, *text = question->text;
     if (cl_rest_call(&args->rest, "GET", path, NULL, &answer, &ignored) == 0)
         old = json_string_value(json_object_get(answer, "schema"));
     if (sd_schema_parse(bs_bytes_text(text), false, NULL, 0, &schema, NULL) == 0) {
@@ -52,8 +52,8 @@ static void print_diff(const struct cl_schema_args *args, const char *subject, c
         text = bs_buf_text(&canonical);
     }
     if (old)
-        cl_schema_diff(old, name, text, file, &out);
-    fputs(bs_buf_text(&out), stdout);
+        cl_schema_diff(old, name, text, question->file, &out);
+    fputs(bs_buf_text(&out), question->out);
     sd_schema_unref(schema);
     json_decref(answer);
     bs_buf_deinit(&canonical);
@@ -63,11 +63,9 @@ static void print_diff(const struct cl_schema_args *args, const char *subject, c
     bs_free(part);
 }
 
-static int print_verdict(const struct cl_schema_args *args, const char *subject, const char *file,
-                         const char *text, const json_t *answer)
+static void print_refusal(const struct cl_schema_args *args,
+                          const struct cl_schema_question *question, const json_t *messages)
 {
-    const json_t *messages = json_object_get(answer, "messages");
-    bool well = json_is_true(json_object_get(answer, "is_compatible"));
     char *version = NULL, *level = NULL;
     size_t i;
     json_t *item;
@@ -79,49 +77,91 @@ static int print_verdict(const struct cl_schema_args *args, const char *subject,
         if (message && level == NULL && strncmp(message, "{validateFields", 15) == 0)
             level = between(message, "compatibility: '", "'");
     }
-    printf("%s: %s%s%s%s%s%s\n", subject, well ? "compatible" : "not compatible",
-           version ? " with version " : "", version ? version : "", level ? " (" : "",
-           level ? level : "", level ? ")" : "");
+    fprintf(question->out, "%s: not compatible%s%s%s%s%s\n", question->subject,
+            version ? " with version " : "", version ? version : "", level ? " (" : "",
+            level ? level : "", level ? ")" : "");
     json_array_foreach(messages, i, item) if (json_is_string(item))
-        print_reason(json_string_value(item));
-    if (version && !well)
-        print_diff(args, subject, version, file, text);
+        print_reason(json_string_value(item), question->out);
+    if (version)
+        print_diff(args, question, version);
     bs_free(version);
     bs_free(level);
-    return well ? CL_OK : CL_FAILED;
+}
+
+int cl_schema_ask(const struct cl_schema_args *args, const struct cl_schema_question *question,
+                  bool *ret_well, struct bs_error *err)
+{
+    char *part = cl_rest_escape(question->subject);
+    char *path = bs_asprintf("/compatibility/subjects/%s/versions?verbose=true", part);
+    json_t *answer = NULL;
+    int rc = cl_rest_call(&args->rest, "POST", path, question->body, &answer, err);
+    if (rc == 0) {
+        *ret_well = json_is_true(json_object_get(answer, "is_compatible"));
+        if (!*ret_well)
+            print_refusal(args, question, json_object_get(answer, "messages"));
+    }
+    json_decref(answer);
+    bs_free(path);
+    bs_free(part);
+    return rc;
+}
+
+/* A registry finds everything compatible with no version at all: a misspelt subject as well. */
+static int check_exists(const struct cl_schema_args *args, const char *subject, bool *ret,
+                        struct bs_error *err)
+{
+    struct bs_error said = {0};
+    char *part = cl_rest_escape(subject);
+    char *path = bs_asprintf("/subjects/%s/versions", part);
+    int rc = cl_rest_call(&args->rest, "GET", path, NULL, NULL, &said);
+    *ret = rc == 0;
+    bs_free(path);
+    bs_free(part);
+    if (rc == 0 || rc == BS_ENOTFOUND)
+        return 0;
+    *err = said;
+    return rc;
+}
+
+static int check(const struct cl_schema_args *args, const char *argv0, const char *subject,
+                 const char *file, struct bs_error *err)
+{
+    struct bs_buf text = BS_BUF_INIT;
+    struct cl_schema_question question = {.subject = subject, .file = file, .out = stdout};
+    bool well = false, exists = true;
+    int rc = cl_schema_body(file, &text, &question.body, err);
+    if (rc < 0)
+        goto done;
+    question.text = bs_buf_text(&text);
+    if ((rc = cl_schema_ask(args, &question, &well, err)) < 0)
+        bs_error_wrap(err, "%s", file);
+    else if (well && (rc = check_exists(args, subject, &exists, err)) == 0 && exists)
+        printf("%s: compatible\n", subject);
+    if (!exists)
+        fprintf(stderr, "%s: %s has no versions; nothing was compared%s\n", argv0, subject,
+                args->must_exist ? "" : " (--must-exist makes this an error)");
+done:
+    json_decref(question.body);
+    bs_buf_deinit(&text);
+    return rc == 0 && well && (exists || !args->must_exist) ? CL_OK : CL_FAILED;
 }
 
 int cl_schema_check(int argc, char **argv)
 {
     struct cl_schema_args args;
     struct bs_error err = {0};
-    struct bs_buf text = BS_BUF_INIT;
-    json_t *body = NULL, *answer = NULL;
-    const char *subject, *file;
-    int status = CL_OK, end;
+    const char *subject;
+    int status, end;
     cl_schema_args_parse(&args, CL_SCHEMA_SUBJECT, "FILE.avsc --subject SUBJECT",
                          "Asks whether a schema may follow the subject's versions, without "
                          "registering it. Exit status 1 when it may not; the reasons name the "
-                         "fields, and a diff shows what changed.",
+                         "fields, and a diff shows what changed. A subject without versions is "
+                         "told on standard error, with status 0 unless --must-exist is given.",
                          1, argc, argv);
-    if ((args.subject != NULL) != (args.count == 1)) {
-        fprintf(stderr, "%s: usage: %s FILE.avsc --subject SUBJECT\n", argv[0], argv[0]);
-        cl_schema_finish(&args, argv, &err);
-        return CL_USAGE;
-    }
+    if ((args.subject != NULL) != (args.count == 1))
+        return cl_schema_usage(&args, argv, "FILE.avsc --subject SUBJECT");
     subject = args.subject ? args.subject : args.args[0]; /* or both as arguments, as register */
-    file = args.args[args.count - 1];
-    if (cl_schema_body(file, &text, &body, &err) == 0) {
-        char *part = cl_rest_escape(subject);
-        char *path = bs_asprintf("/compatibility/subjects/%s/versions?verbose=true", part);
-        if (cl_rest_call(&args.rest, "POST", path, body, &answer, &err) == 0)
-            status = print_verdict(&args, subject, file, bs_buf_text(&text), answer);
-        bs_free(path);
-        bs_free(part);
-    }
-    json_decref(body);
-    json_decref(answer);
-    bs_buf_deinit(&text);
+    status = check(&args, argv[0], subject, args.args[args.count - 1], &err);
     end = cl_schema_finish(&args, argv, &err);
     return end == CL_OK ? status : end;
 }

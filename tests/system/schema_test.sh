@@ -43,9 +43,13 @@ bootstrap=$(address broker broker)
 start_registry one _schemas
 
 say "check"
-"$weir" schema check "$stage/v1.avsc" --subject fruit-value | grep -q 'fruit-value: compatible' || fail "check, no subject"
+expect_fail 0 'fruit-value has no versions; nothing was compared' "$weir" schema check "$stage/v1.avsc" --subject fruit-value
+grep -q ': compatible' "$stage/said" && fail "check finds compatible what it compared with nothing"
+expect_fail 1 'fruit-value has no versions; nothing was compared' "$weir" schema check "$stage/v1.avsc" --subject fruit-value --must-exist
+"$weir" schema check --help | grep -q -- --must-exist || fail "check --help"
 "$weir" schema register fruit-value "$stage/v1.avsc" >/dev/null
 "$weir" schema check "$stage/v2.avsc" --subject fruit-value || fail "check of a compatible one"
+"$weir" schema check "$stage/v2.avsc" --subject fruit-value --must-exist | grep -q '^fruit-value: compatible$' || fail "--must-exist"
 "$weir" schema check fruit-value "$stage/v2.avsc" || fail "check with two arguments"
 expect_fail 1 "not compatible" "$weir" schema check "$stage/v3.avsc" --subject fruit-value
 grep -q "'price' at path '/fields/1'" "$stage/said" || fail "check gives no reason: $(cat "$stage/said")"
@@ -56,6 +60,45 @@ grep -q '^+.*{"name":"price","type":"int"}' "$stage/said" || fail "the diff has 
 grep -q oldSchema "$stage/said" && fail "check shows raw messages"
 expect_fail 1 "strin" "$weir" schema check "$stage/broken.avsc" --subject fruit-value
 expect_fail 2 "--subject" "$weir" schema check "$stage/v1.avsc"
+
+say "register says what check says"
+expect_fail 1 'v3.avsc is not registered .409.: not compatible' "$weir" schema register fruit-value "$stage/v3.avsc"
+grep -q 'not compatible with version 1 (BACKWARD)' "$stage/said" || fail "register does not name version and level"
+grep -q '^+.*{"name":"price","type":"int"}' "$stage/said" || fail "register shows no diff"
+grep -q oldSchema "$stage/said" && fail "register shows raw messages"
+expect_fail 1 'broken.avsc: .*strin' "$weir" schema register fruit-value "$stage/broken.avsc"
+: >"$stage/empty.avsc"
+printf ' \n\t\n' >"$stage/blank.avsc"
+for file in empty blank; do
+    expect_fail 1 "$file.avsc is empty" "$weir" schema register fruit-value "$stage/$file.avsc"
+    expect_fail 1 "$file.avsc is empty" "$weir" schema check "$stage/$file.avsc" --subject fruit-value
+done
+expect_fail 2 'argument is empty' "$weir" schema register '' "$stage/v1.avsc"
+expect_fail 2 'argument is empty' "$weir" schema check "$stage/v1.avsc" --subject ''
+expect_fail 2 'argument is empty' "$weir" schema delete ''
+same "$("$weir" schema list)" fruit-value
+
+say "level, show"
+same "$("$weir" schema level --global)" 'global: BACKWARD'
+same "$("$weir" schema level --global FULL)" 'global: FULL'
+same "$("$weir" schema level fruit-value)" 'fruit-value: FULL'
+same "$("$weir" schema level fruit-value BACKWARD)" 'fruit-value: BACKWARD'
+same "$("$weir" schema level --global backward)" 'global: backward'
+same "$("$weir" schema level fruit-value)" 'fruit-value: BACKWARD'
+same "$("$weir" schema level --global)" 'global: BACKWARD'
+expect_fail 1 'SOMETIMES|Valid values' "$weir" schema level --global SOMETIMES
+expect_fail 2 'FULL is a level.*--global FULL' "$weir" schema level FULL
+same "$("$weir" schema level :.:FULL)" ':.:FULL: BACKWARD'
+expect_fail 2 'usage.*--global' "$weir" schema level
+expect_fail 2 'usage.*--global' "$weir" schema level --global fruit-value FULL
+curl -fsS -o "$stage/answer" -X DELETE "$WEIR_REGISTRY_URL/config/fruit-value"
+curl -fsS -o "$stage/answer" -X DELETE "$WEIR_REGISTRY_URL/config"
+same "$("$weir" schema show --id 1)" "$("$weir" schema show fruit-value)"
+same "$("$weir" schema show --id 1 fruit-value)" "$("$weir" schema show fruit-value 1)"
+expect_fail 1 'not found' "$weir" schema show --id 999
+expect_fail 2 'takes a number' "$weir" schema show --id one
+expect_fail 2 'usage.*--id' "$weir" schema show
+"$weir" schema list --help | grep -q 'WEIR_REGISTRY_URL=http://NAME:PASSWORD@' || fail "help names no place for a password"
 
 say "export, import"
 "$weir" schema register fruit-value "$stage/v2.avsc" >/dev/null
