@@ -18,6 +18,7 @@
 
 enum {
     SR_CONTEXT_MAX = 255,   /* bytes of a context's name */
+    SR_SUBJECT_MAX = 1024,  /* of a new subject's, with its context; as a right may name */
     SR_CONTEXTS_MAX = 1000, /* that requests make: each is in every mark of the highest ids */
 };
 

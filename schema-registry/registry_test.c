@@ -1,6 +1,8 @@
 /* Registry: requests of every kind and their answers. */
 #include "schema-registry/registry_test.h"
 
+#include "schema-registry/context.h"
+
 static void test_register_and_read(void **state)
 {
     (void)state;
@@ -40,6 +42,7 @@ static void test_register_and_read(void **state)
 
 static void test_errors(void **state)
 {
+    char name[SR_SUBJECT_MAX + 1], path[SR_SUBJECT_MAX + 64];
     (void)state;
     expect("GET", "/subjects/x/versions", NULL, 404,
            "{\"error_code\":40401,\"message\":\"Subject 'x' not found.\"}");
@@ -65,6 +68,13 @@ static void test_errors(void **state)
     expect("POST", "/subjects/x/versions", "[1]", 400, "{\"error_code\":400,…");
     expect("POST", "/subjects/x/versions", "", 422, "{\"error_code\":422,…");
     expect("POST", "/subjects/__GLOBAL/versions", INT_SCHEMA, 422, "{\"error_code\":42208,…");
+    memset(name, 'n', SR_SUBJECT_MAX + 1);
+    snprintf(path, sizeof path, "/subjects/%.*s/versions", SR_SUBJECT_MAX + 1, name);
+    expect("POST", path, INT_SCHEMA, 422, "{\"error_code\":42208,…");
+    snprintf(path, sizeof path, "/config/%.*s", SR_SUBJECT_MAX + 1, name);
+    expect("PUT", path, "{}", 422, "{\"error_code\":42208,…");
+    snprintf(path, sizeof path, "/subjects/%.*s/versions", SR_SUBJECT_MAX, name);
+    expect("GET", path, NULL, 404, "{\"error_code\":40401,…");
     expect("PUT", "/config", "{\"compatibility\":\"sideways\"}", 422, "{\"error_code\":42203,…");
     expect("PUT", "/mode", "{\"mode\":\"sideways\"}", 422, "{\"error_code\":42204,…");
     expect("GET", "/config/x", NULL, 404, "{\"error_code\":40408,…");

@@ -104,6 +104,12 @@ static const char *resolve_alias(struct sr_call *call, const char *name)
     return bs_arena_strndup(arena, alias, strlen(alias)); /* the store's own may go */
 }
 
+/* One that came into the topic otherwise can be read and deleted. */
+static bool too_long(const struct sr_call *call, const char *name)
+{
+    return strlen(name) > SR_SUBJECT_MAX && sr_store_subject(call->store, name) == NULL;
+}
+
 static bool begin_named(struct sr_call *call, bool scope)
 {
     const char *name = sr_name_stored(call->request->arena, call->request->params[0]);
@@ -113,9 +119,10 @@ static bool begin_named(struct sr_call *call, bool scope)
         call->subject = NULL;
         return may;
     }
-    if (sr_name_valid(call, call->subject, scope))
+    if (sr_name_valid(call, call->subject, scope) && !too_long(call, call->subject))
         return sr_access_subject(call);
-    sr_fail(call, 42208, "The specified subject '%s' is not a valid.", call->subject);
+    sr_fail(call, 42208, "The specified subject '%.*s' is not a valid.", SR_SUBJECT_MAX,
+            call->subject);
     return false;
 }
 
