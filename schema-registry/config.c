@@ -93,7 +93,8 @@ static const struct bs_option rows[] = {
      .def = "1024",
      .min = 1,
      .max = 100000,
-     .doc = "Connections at a time; further ones wait until one ends."},
+     .doc = "Connections at a time; further ones wait. From three quarters on answers end their "
+            "connection, and from seven eighths on those without a request for longest are cut."},
     {.name = "http.bodies.max.bytes",
      .type = BS_OPT_SIZE,
      .def = "128M",

@@ -423,12 +423,60 @@ static void test_fields(void **state)
                (const char *[]){"X-Request-ID: 7 z\r\n", NULL});
     expect_raw(port, "GET /nowhere HTTP/1.1\r\n" HOST "X-Request-ID: 8\r\n\r\n",
                (const char *[]){"404", "X-Request-ID: 8\r\n", NULL});
+    expect_raw(port, "GET /nowhere HTTP/1.1\r\n" HOST "Content-Encoding: gzip\r\n\r\n",
+               (const char *[]){"404", NULL});
+    expect_raw(port,
+               "PUT /things/1 HTTP/1.1\r\n" HOST "Content-Length: 2\r\n"
+               "Content-Encoding: Identity\r\n\r\n{}",
+               (const char *[]){"201", NULL});
+    expect_raw(port,
+               "PUT /things/1 HTTP/1.1\r\n" HOST "Content-Length: 2\r\n"
+               "Content-Encoding: gzip\r\n\r\n{}GET /nowhere HTTP/1.1\r\n" HOST "\r\n",
+               (const char *[]){"415 Unsupported", "\"error_code\":415", "404", NULL});
+    fd = connect_to(port); /* not one that could be taken for something else */
+    send_text(fd, "GET /listed HTTP/1.1\r\n" HOST "X-Request-ID: 9\x01\r\n\r\n");
+    assert_true(reads(fd, &got, "none"));
+    send_text(fd, "GET /listed HTTP/1.1\r\n" HOST "X-Request-ID: 9\xff\r\n\r\n"
+                  "GET /nowhere HTTP/1.1\r\n" HOST "\r\n");
+    assert_true(reads(fd, &got, "404"));
+    assert_null(strstr(bs_buf_text(&got), "X-Request-ID"));
+    close(fd);
+    bs_buf_reset(&got);
     fd = connect_to(port); /* once */
     send_text(fd, "GET /listed HTTP/1.1\r\n" HOST "X-Request-ID: 9\r\n\r\n");
     assert_true(reads(fd, &got, "none"));
     assert_null(strstr(strstr(bs_buf_text(&got), "X-Request-ID") + 1, "X-Request-ID"));
     close(fd);
     bs_buf_deinit(&got);
+    ht_server_close(server);
+}
+
+/* A request whose end two readers may see in different places is refused and ends its connection:
+ * what follows is not a request. */
+static void test_ambiguous_length(void **state)
+{
+    static const char *const fields[] = {
+        "Content-Length: 2\r\nContent-Length: 60\r\n", "Content-Length: 2\r\nContent-Length: 2\r\n",
+        "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
+        "transfer-encoding: chunked\r\ncontent-length: 2\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"};
+    static const char next[] = "{}GET /listed HTTP/1.1\r\n" HOST "\r\n";
+    struct ht_server *server = open_server();
+    (void)state;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        struct bs_buf got = BS_BUF_INIT;
+        int fd = connect_to(ht_server_port(server));
+        send_text(fd, "PUT /things/1 HTTP/1.1\r\n" HOST);
+        send_text(fd, fields[i]);
+        send_text(fd, "\r\n");
+        send(fd, next, strlen(next), MSG_NOSIGNAL); /* or it has ended already */
+        assert_false(reads(fd, &got, "X-Route"));
+        if (strstr(bs_buf_text(&got), "HTTP/1.1 400") == NULL ||
+            strstr(strstr(bs_buf_text(&got), "HTTP/1.1") + 1, "HTTP/1.1"))
+            fail_msg("%s: %s", fields[i], bs_buf_text(&got));
+        close(fd);
+        bs_buf_deinit(&got);
+    }
     ht_server_close(server);
 }
 
@@ -501,14 +549,55 @@ static void test_slow_clients(void **state)
     ht_server_close(server);
 }
 
+/* Those that have had their answer, or never ask, do not keep others out: from the last quarter on
+ * an answer ends its connection, and who holds a place without a request goes. */
+static void test_idle_clients(void **state)
+{
+    enum { PLACES = 16 };
+    struct ht_options options = {.listen = "127.0.0.1:0",
+                                 .routes = routes,
+                                 .route_count = sizeof routes / sizeof *routes,
+                                 .threads = 1,
+                                 .connections_max = PLACES};
+    struct ht_server *server;
+    struct bs_error err;
+    int port, fds[PLACES];
+    (void)state;
+    assert_int_equal(ht_server_open(&options, &server, &err), 0);
+    port = ht_server_port(server);
+    for (int i = 0; i < PLACES; i++) {
+        struct bs_buf got = BS_BUF_INIT;
+        fds[i] = connect_to(port);
+        send_text(fds[i], "GET /listed HTTP/1.1\r\n" HOST "\r\n");
+        assert_true(reads(fds[i], &got, "none"));
+        assert_int_equal(strstr(bs_buf_text(&got), "Connection: close") != NULL,
+                         i >= PLACES - PLACES / 4);
+        if (i >= PLACES - PLACES / 4)
+            assert_false(reads(fds[i], &got, "nothing more"));
+        bs_buf_deinit(&got);
+    }
+    expect(port, "GET", "/refused/x", NULL, 422,
+           "{\"error_code\":42201,\"message\":\"bad \\\"x\\\"\"}");
+    for (int i = 0; i < PLACES; i++)
+        close(fds[i]);
+    for (int i = 0; i < PLACES; i++)
+        fds[i] = connect_to(port); /* and say nothing */
+    expect(port, "GET", "/refused/x", NULL, 422,
+           "{\"error_code\":42201,\"message\":\"bad \\\"x\\\"\"}");
+    for (int i = 0; i < PLACES; i++)
+        close(fds[i]);
+    ht_server_close(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routes),       cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_body_limit),   cmocka_unit_test(test_listen),
-        cmocka_unit_test(test_bodies_limit), cmocka_unit_test(test_blocking),
-        cmocka_unit_test(test_fields),       cmocka_unit_test(test_expect_continue),
-        cmocka_unit_test(test_slow_clients),
+        cmocka_unit_test(test_routes),           cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_body_limit),       cmocka_unit_test(test_listen),
+        cmocka_unit_test(test_bodies_limit),     cmocka_unit_test(test_blocking),
+        cmocka_unit_test(test_fields),           cmocka_unit_test(test_expect_continue),
+        cmocka_unit_test(test_slow_clients),     cmocka_unit_test(test_idle_clients),
+        cmocka_unit_test(test_ambiguous_length),
     };
     int rc;
     curl_global_init(CURL_GLOBAL_DEFAULT);

@@ -58,6 +58,7 @@ struct exchange {
     struct bs_buf body;
     struct ht_response response;
     int refused;   /* status that the server answers itself, or 0 */
+    bool last;     /* the connection ends behind its answer */
     bool answered; /* by a blocking thread: response is to be sent */
 };
 
@@ -70,6 +71,8 @@ static const char *refusal_text(int status)
         return "HTTP 404 Not Found";
     case 405:
         return "HTTP 405 Method Not Allowed";
+    case 415:
+        return "HTTP 415 Unsupported Media Type";
     case 413:
         return "HTTP 413 Request Entity Too Large";
     case 503:
@@ -103,7 +106,7 @@ static void request_completed(void *ctx, struct MHD_Connection *connection, void
     if (x)
         release_body(server, x);
     if (x && why == MHD_REQUEST_TERMINATED_COMPLETED_OK)
-        ht_connection_step(server->connections, x->connection, 0, IDLE_SECONDS * 1000);
+        ht_connection_idle(server->connections, x->connection, IDLE_SECONDS * 1000);
     if (x)
         exchange_free(x);
     *state = NULL;
@@ -136,12 +139,15 @@ static void body_free(void *body)
     bs_free(body);
 }
 
-/* Every answer repeats the request's X-Request-ID. */
+/* Every answer repeats the request's X-Request-ID, if it is printable. */
 static void echo_id(struct MHD_Connection *connection, struct MHD_Response *mhd)
 {
     static const char name[] = "X-Request-ID";
     const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
-    if (value && *value && strlen(value) <= ID_MAX)
+    size_t len = 0;
+    while (value && value[len] >= ' ' && value[len] <= '~')
+        len++;
+    if (len && len <= ID_MAX && value[len] == '\0')
         MHD_add_response_header(mhd, name, value);
 }
 
@@ -169,6 +175,8 @@ static enum MHD_Result send_response(struct ht_server *server, struct exchange *
     for (unsigned i = 0; i < response->field_count; i++)
         MHD_add_response_header(mhd, response->fields[i].name, response->fields[i].value);
     echo_id(connection, mhd);
+    if (x->last || ht_connections_crowded(server->connections))
+        MHD_add_response_header(mhd, MHD_HTTP_HEADER_CONNECTION, "close");
     if (x->refused == 405 && x->allow)
         MHD_add_response_header(mhd, MHD_HTTP_HEADER_ALLOW, x->allow);
     result =
@@ -186,6 +194,38 @@ static enum MHD_Result refuse(struct ht_server *server, struct exchange *x,
     else
         ht_error(&response, x->refused, x->refused, "%s", refusal_text(x->refused));
     return send_response(server, x, connection, &response);
+}
+
+struct framing {
+    unsigned lengths, codings;
+};
+
+static enum MHD_Result count_framing(void *ctx, enum MHD_ValueKind kind, const char *name,
+                                     const char *value)
+{
+    struct framing *framing = ctx;
+    (void)kind;
+    (void)value;
+    framing->lengths += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+    framing->codings += strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+    return MHD_YES;
+}
+
+/* Whoever passed it on may have seen another end of the body, and so another next request (RFC
+ * 9112, 6.3). */
+static bool is_ambiguous(struct MHD_Connection *connection)
+{
+    struct framing framing = {0};
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, count_framing, &framing);
+    return framing.lengths + framing.codings > 1;
+}
+
+/* Bodies are taken as they are sent. */
+static bool is_encoded(struct MHD_Connection *connection)
+{
+    const char *coding =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_ENCODING);
+    return coding && *coding && strcasecmp(coding, "identity") != 0;
 }
 
 static uint64_t announced_length(struct MHD_Connection *connection)
@@ -215,6 +255,7 @@ static struct exchange *exchange_new(const struct ht_server *server,
     switch (ht_route_find(server->options.routes, server->options.route_count, method,
                           x->request.path, &x->arena, &x->route, x->request.params, &x->allow)) {
     case HT_MATCH:
+        x->refused = x->route->body_max && is_encoded(connection) ? 415 : 0;
         break;
     case HT_NO_PATH:
         x->refused = 404;
@@ -313,6 +354,11 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection, cons
     (void)version;
     if (x == NULL) {
         x = *state = exchange_new(server, connection, url, method);
+        if (is_ambiguous(connection)) {
+            x->refused = 400;
+            x->last = true;
+            return refuse(server, x, connection);
+        }
         if (!x->refused && announced_length(connection) > x->route->body_max &&
             announced_length(connection) > BODY_FIRST) {
             x->refused = 413;
@@ -361,17 +407,21 @@ static void server_free(struct ht_server *server)
     bs_free(server);
 }
 
+static unsigned connections_max(const struct ht_options *options)
+{
+    return options->connections_max ? options->connections_max : (unsigned)CONNECTIONS;
+}
+
 static struct MHD_Daemon *start_daemon(struct ht_server *server, int fd, unsigned threads)
 {
     const struct ht_options *options = &server->options;
-    return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, server,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, threads,
-        MHD_OPTION_CONNECTION_LIMIT,
-        options->connections_max ? options->connections_max : (unsigned)CONNECTIONS,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED,
-        request_completed, server, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, server,
-        MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL, MHD_OPTION_END);
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+                            handle, server, MHD_OPTION_LISTEN_SOCKET, fd,
+                            MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT,
+                            connections_max(options), MHD_OPTION_CONNECTION_TIMEOUT,
+                            (unsigned)IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, request_completed,
+                            server, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, server,
+                            MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL, MHD_OPTION_END);
 }
 
 int ht_server_open(const struct ht_options *options, struct ht_server **ret, struct bs_error *err)
@@ -384,8 +434,8 @@ int ht_server_open(const struct ht_options *options, struct ht_server **ret, str
         bs_free(server);
         return rc;
     }
-    rc = ht_connections_open(options->step_ms ? options->step_ms : STEP_MS, &server->connections,
-                             err);
+    rc = ht_connections_open(options->step_ms ? options->step_ms : STEP_MS,
+                             connections_max(options), &server->connections, err);
     if (rc == 0 && (rc = start_blocking(server, err)) == 0) {
         server->daemon = start_daemon(server, fd, threads);
         if (server->daemon == NULL)
