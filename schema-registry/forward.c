@@ -53,6 +53,10 @@ static void put_answer(struct sr_call *call, const struct ht_exchange *x)
     if (x->content_type[0])
         call->response->content_type =
             bs_arena_strndup(call->request->arena, x->content_type, strlen(x->content_type));
+    if (x->status == 401) /* without it browsers, and some clients, do not send credentials */
+        ht_response_field(call->response, "WWW-Authenticate", call->service->challenge);
+    else if (x->status == 429)
+        ht_response_field(call->response, "Retry-After", "1");
     bs_metric_add(&call->service->forwarded, 1);
     /* who asks here next finds what it has just been told */
     if (bs_parse_int(x->field, 0, INT64_MAX, &applied) == 0)

@@ -103,10 +103,10 @@ static bool is_loopback(const char *host)
 static int open_auth(struct sr_service *service, const struct sr_settings *settings,
                      struct bs_error *err)
 {
+    snprintf(service->challenge, sizeof service->challenge, "Basic realm=\"%s\", charset=\"UTF-8\"",
+             settings->realm); /* also of one that only passes the leader's 401 on */
     if (settings->users == NULL)
         return 0;
-    snprintf(service->challenge, sizeof service->challenge, "Basic realm=\"%s\", charset=\"UTF-8\"",
-             settings->realm);
     service->reasons = sr_reasons_new();
     return sr_auth_open(settings->users, &service->auth, err);
 }
