@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -196,6 +197,37 @@ static bool same_permission(const json_t *a, const json_t *b)
            json_equal(json_object_get(a, "resource"), json_object_get(b, "resource"));
 }
 
+/* Does what stands before the first operator already rule out every resource? */
+static bool fits_nothing(const char *resource)
+{
+    static const char *const kinds[] = {"Subject:", "Config:"};
+    size_t len = strcspn(resource, "\\^$.|?*+()[]{}");
+    if (*resource == '\0' || strchr(resource, '|'))
+        return false;
+    if (len && resource[len] && strchr("?*{", resource[len]))
+        len--; /* may stand there not at all */
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t kind = strlen(kinds[i]);
+        if (strncmp(resource, kinds[i], len < kind ? len : kind) == 0 &&
+            (resource[len] || len >= kind))
+            return false;
+    }
+    return true;
+}
+
+static int refuse_resource(const char *grant, const char *resource, struct bs_error *err)
+{
+    const char *kind = strncasecmp(resource, "config:", 7) == 0 ? "Config:" : "Subject:";
+    const char *rest = resource;
+    if (strncasecmp(resource, kind, strlen(kind)) == 0)
+        rest += strlen(kind);
+    return bs_error_set(
+        err, BS_EINVAL,
+        "\"%s\" fits nothing: resources begin with Subject: or Config:; did you mean "
+        "%.*s=%s%s?",
+        grant, (int)(resource - 1 - grant), grant, kind, rest);
+}
+
 /* "Read=Subject:a.*" put into the permissions (once), or taken out. */
 static int change_permission(json_t *json, const char *name, const char *grant, bool there,
                              struct bs_error *err)
@@ -203,11 +235,8 @@ static int change_permission(json_t *json, const char *name, const char *grant, 
     json_t *permissions = json_object_get(json, "permissions"), *entry, *wanted;
     const char *equals = strchr(grant, '=');
     bool found = false;
-    if (equals == NULL)
-        return bs_error_set(err, BS_EINVAL,
-                            "\"%s\" is not OPERATION=RESOURCE, such as Read=Subject:orders-.* or "
-                            "Admin=Config:",
-                            grant);
+    if (there && fits_nothing(equals + 1))
+        return refuse_resource(grant, equals + 1, err);
     wanted = json_pack("{s:s, s:s%, s:s}", "username", name, "operation", grant,
                        (size_t)(equals - grant), "resource", equals + 1);
     if (wanted == NULL)
@@ -280,6 +309,15 @@ static void parse(struct user_args *args, bool grants, const char *args_doc, con
     if (args->count < least || args->count > most) {
         fprintf(stderr, "%s: too %s arguments; usage: %s %s\n", argv[0],
                 args->count < least ? "few" : "many", argv[0], args_doc);
+        exit(CL_USAGE);
+    }
+    for (size_t i = 2; i < args->count; i++) {
+        if (strchr(args->args[i], '='))
+            continue;
+        fprintf(stderr,
+                "%s: \"%s\" is not OPERATION=RESOURCE, such as Read=Subject:orders-.* or "
+                "Admin=Config:\n",
+                argv[0], args->args[i]);
         exit(CL_USAGE);
     }
 }

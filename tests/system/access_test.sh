@@ -42,7 +42,12 @@ grep -A1 '^reader$' "$stage/list" | grep -q '  Read=Subject:orders-\.\*' || fail
 cp "$users" "$stage/before"
 expect_fail 1 'POSIX extended' "$weir" schema user grant "$users" reader 'Read=Subject:('
 expect_fail 1 'Read, Write and Admin' "$weir" schema user grant "$users" reader 'Delete=Subject:a'
-expect_fail 1 'OPERATION=RESOURCE' "$weir" schema user grant "$users" reader 'Read'
+expect_fail 2 'OPERATION=RESOURCE' "$weir" schema user grant "$users" reader 'Read'
+expect_fail 2 'OPERATION=RESOURCE' "$weir" schema user add "$users" reader --grant 'Read'
+expect_fail 1 'did you mean Read=Subject:orders-\.\*\?' "$weir" schema user grant "$users" reader 'Read=orders-.*'
+expect_fail 1 'did you mean Read=Subject:a\?' "$weir" schema user grant "$users" reader 'Read=subject:a'
+expect_fail 1 'did you mean Admin=Config:\?' "$weir" schema user grant "$users" reader 'Admin=config:'
+expect_fail 1 'did you mean Read=Subject:Subject\?' "$weir" schema user grant "$users" reader 'Read=Subject'
 expect_fail 1 'no user "eve"' "$weir" schema user delete "$users" eve
 expect_fail 1 'no permission' "$weir" schema user revoke "$users" reader 'Read=Subject:x'
 expect_fail 2 'too few' "$weir" schema user add "$users"
@@ -153,6 +158,12 @@ expect writer 200 '"version":2' POST /subjects/bills-value/versions '{"schema":"
 expect reader 403 'Write on Subject:bills-value' POST /subjects/bills-value/versions "$int"
 expect "" 401 401 POST /subjects/bills-value/versions "$int"
 expect writer 200 '^weir_registry_forwarded_total 1$' GET /metrics
+stop follower
+start follower "$weir" registry --listen 127.0.0.1:0 --bootstrap "$bootstrap" # asks nobody who he is
+ready follower
+registry=$(address follower registry)
+expect "" 401 401 POST /subjects/bills-value/versions "$int"
+grep -qi '^WWW-Authenticate: Basic realm="' "$stage/headers" || fail "no challenge from the leader"
 stop follower
 registry=$leader
 
