@@ -33,8 +33,8 @@ enum {
     KNOWN_WAYS = 4,
     RIGHT_MS = 5 * 60 * 1000, /* how long right credentials stay known without being sent */
     WRONG_MS = 10 * 1000,
-    DIFFERENT_MAX = 24, /* credentials that wait for their turn */
-    OF_CLIENT_MAX = 12, /* of them, from one address */
+    DIFFERENT_MAX = 40, /* credentials that wait for their turn */
+    OF_CLIENT_MAX = 24, /* of them, from one address */
     OF_NAME_MAX = 2,    /* of these, for one name */
     LOOK_MS = 1000,     /* between two looks at the file */
 };
