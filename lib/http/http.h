@@ -2,8 +2,8 @@
  *
  * Handlers run on the server's own threads (`threads` of them) and must not block there: each
  * thread serves many connections. One that has to wait returns HT_BLOCKS and is called again on a
- * thread made for that, while its connection sleeps. The X-Request-ID of a request is in its
- * answer. */
+ * thread made for that, while its connection sleeps; HT_HEAVY does the same for one that computes
+ * for long, on a thread of those. The X-Request-ID of a request is in its answer. */
 #ifndef WEIR_HTTP_HTTP_H
 #define WEIR_HTTP_HTTP_H
 
@@ -25,7 +25,7 @@ struct ht_request {
     const char *scope; /* whatever the rewrite hook keeps for the handler; or NULL */
 };
 
-enum { HT_BLOCKS = 1, HT_FIELDS_MAX = 8 };
+enum { HT_BLOCKS = 1, HT_HEAVY = 2, HT_FIELDS_MAX = 8 };
 
 struct ht_response {
     int status;               /* 200 unless set */
@@ -39,7 +39,9 @@ struct ht_response {
 
 /* Fills the response and returns 0; or HT_BLOCKS, when may_block is false and it has to wait: it is
  * called again from its beginning with may_block true; also when that is true and it has to begin
- * again, which it ends itself by `runs`. A negative return is a bug and answers 500. */
+ * again, which it ends itself by `runs`. HT_HEAVY is the same for one that computes for long: it
+ * has threads of its own, so that neither others nor those that wait stand behind it. A negative
+ * return is a bug and answers 500. */
 typedef int ht_handler(void *ctx, struct ht_request *request, struct ht_response *response);
 
 struct ht_route {
@@ -68,7 +70,8 @@ struct ht_options {
     int (*rewrite)(void *ctx, struct ht_request *request);
     const char *content_type;  /* default of responses; NULL: application/json */
     unsigned blocking_threads; /* for handlers that wait; 0: 1, so that they come one by one */
-    unsigned blocking_max;     /* requests waiting for these threads; more get 503. 0: 1,024 */
+    unsigned heavy_threads;    /* for handlers that compute for long; 0: 1 */
+    unsigned blocking_max;     /* requests waiting for either; more get 503. 0: 1,024 */
 };
 
 struct ht_server;

@@ -358,6 +358,50 @@ static void test_blocking(void **state)
     ht_server_close(server);
 }
 
+static int heavy(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    return request->may_block ? held(ctx, request, response) : HT_HEAVY;
+}
+
+/* Requests that compute for long hold up neither those that wait nor the others. */
+static void test_heavy(void **state)
+{
+    static const struct ht_route lanes[] = {{"POST", "/held", 1000, heavy, "computes"},
+                                            {"POST", "/slow/{name}", 1000, slow, "waits"},
+                                            {"DELETE", "/things/{name}", 0, nothing, "deletes"}};
+    struct ht_options options = {.listen = "127.0.0.1:0", .routes = lanes, .route_count = 3};
+    struct ht_server *server;
+    struct holder holders[3];
+    pthread_t threads[3];
+    struct bs_error err;
+    sem_t turns[2]; /* has begun, may end */
+    (void)state;
+    sem_init(&turns[0], 0, 0);
+    sem_init(&turns[1], 0, 0);
+    options.ctx = turns;
+    assert_int_equal(ht_server_open(&options, &server, &err), 0);
+    for (int i = 0; i < 3; i++) {
+        holders[i].port = ht_server_port(server);
+        pthread_create(&threads[i], NULL, ask_held, &holders[i]);
+    }
+    sem_wait(&turns[0]);
+    for (int i = 0; i < 50; i++)
+        expect(holders[0].port, "DELETE", "/things/a", NULL, 204, "");
+    ask_slow(&holders[0].port);
+    assert_int_equal(sem_trywait(&turns[0]), -1); /* one at a time */
+    for (int i = 0; i < 3; i++)
+        sem_post(&turns[1]);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+        assert_string_equal(bs_buf_text(&holders[i].answer.body), "1000");
+        bs_buf_deinit(&holders[i].answer.body);
+        bs_buf_deinit(&holders[i].answer.headers);
+    }
+    ht_server_close(server);
+    sem_destroy(&turns[0]);
+    sem_destroy(&turns[1]);
+}
+
 /* ---- requests byte by byte ---- */
 
 static int connect_to(int port)
@@ -597,7 +641,7 @@ int main(void)
         cmocka_unit_test(test_bodies_limit),     cmocka_unit_test(test_blocking),
         cmocka_unit_test(test_fields),           cmocka_unit_test(test_expect_continue),
         cmocka_unit_test(test_slow_clients),     cmocka_unit_test(test_idle_clients),
-        cmocka_unit_test(test_ambiguous_length),
+        cmocka_unit_test(test_ambiguous_length), cmocka_unit_test(test_heavy),
     };
     int rc;
     curl_global_init(CURL_GLOBAL_DEFAULT);

@@ -5,9 +5,10 @@
  * collected under the route's limit, and it is answered in the last call (answering in the first
  * one costs three times as much; only a body announced too large is refused there).
  *
- * A request that has to wait is handed over whole: its connection is suspended, the request goes
- * through a mailbox to a blocking thread, is answered there into `response`, and the connection is
- * resumed; libmicrohttpd then calls once more and the response is sent. */
+ * A request that has to wait or to compute is handed over whole: its connection is suspended, the
+ * request goes through the mailbox of a lane to one of its threads, is answered there into
+ * `response`, and the connection is resumed; libmicrohttpd then calls once more and the response is
+ * sent. */
 #include "lib/http/connections.h"
 #include "lib/http/http.h"
 #include "lib/http/listen.h"
@@ -34,8 +35,16 @@ enum {
     BODIES_MAX = 128 << 20,
     BODY_FIRST = 64 * 1024,
     ID_MAX = 1024, /* bytes of an X-Request-ID */
-    BLOCKING_THREADS = 1,
+    LANE_THREADS = 1,
     BLOCKING_MAX = 1024,
+};
+
+/* Threads for handlers that would hold up the threads that serve connections. */
+struct lane {
+    struct ht_server *server;
+    struct io_mailbox *waiting; /* exchanges; NULL: not started */
+    pthread_t *threads;
+    unsigned thread_count;
 };
 
 struct ht_server {
@@ -44,9 +53,7 @@ struct ht_server {
     struct ht_connections *connections;
     _Atomic size_t bodies; /* bytes held by all requests */
     int fd, port;
-    struct io_mailbox *waiting; /* exchanges for the blocking threads */
-    pthread_t *threads;
-    unsigned thread_count;
+    struct lane blocking, heavy;
 };
 
 struct exchange {
@@ -59,7 +66,7 @@ struct exchange {
     struct ht_response response;
     int refused;   /* status that the server answers itself, or 0 */
     bool last;     /* the connection ends behind its answer */
-    bool answered; /* by a blocking thread: response is to be sent */
+    bool answered; /* by a thread of a lane: response is to be sent */
 };
 
 static const char *refusal_text(int status)
@@ -293,34 +300,36 @@ static void take_body(struct ht_server *server, struct exchange *x, const char *
     bs_buf_put(&x->body, data, len);
 }
 
-/* Runs the handler; false: it has to wait. */
-static bool run_handler(const struct ht_server *server, struct exchange *x)
+/* Runs the handler: 0, or HT_BLOCKS or HT_HEAVY when it has to be called again. */
+static int run_handler(const struct ht_server *server, struct exchange *x)
 {
     int rc;
     x->request.body = bs_buf_bytes(&x->body);
     x->request.route = x->route;
     rc = x->route->handler(server->options.ctx, &x->request, &x->response);
-    if (rc == HT_BLOCKS) {
+    if (rc == HT_BLOCKS || rc == HT_HEAVY) {
         x->request.runs += x->request.may_block;
         bs_buf_deinit(&x->response.body);
         x->response = (struct ht_response){0};
-        return false;
+        return rc;
     }
     if (rc != 0) {
         bs_buf_deinit(&x->response.body);
         x->refused = 500;
     }
-    return true;
+    return 0;
 }
 
 static enum MHD_Result answer(struct ht_server *server, struct exchange *x,
                               struct MHD_Connection *connection)
 {
-    if (!x->refused && !x->answered && !run_handler(server, x)) {
+    int rc = x->refused || x->answered ? 0 : run_handler(server, x);
+    if (rc) {
+        struct lane *lane = rc == HT_HEAVY ? &server->heavy : &server->blocking;
         x->request.may_block = true;
         ht_connection_rest(x->connection);
         MHD_suspend_connection(connection); /* before another thread may resume it */
-        if (io_mailbox_put(server->waiting, x, 0) == 0)
+        if (io_mailbox_put(lane->waiting, x, 0) == 0)
             return MHD_YES;
         x->refused = 503;
         x->answered = true;
@@ -331,13 +340,13 @@ static enum MHD_Result answer(struct ht_server *server, struct exchange *x,
                       : send_response(server, x, connection, &x->response);
 }
 
-static void *run_blocking(void *arg)
+static void *run_lane(void *arg)
 {
-    struct ht_server *server = arg;
+    struct lane *lane = arg;
     void *message;
-    while (io_mailbox_take(server->waiting, -1, &message) == 0) {
+    while (io_mailbox_take(lane->waiting, -1, &message) == 0) {
         struct exchange *x = message;
-        while (!run_handler(server, x))
+        while (run_handler(lane->server, x))
             ;
         x->answered = true;
         MHD_resume_connection(x->request.mhd);
@@ -374,35 +383,51 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection, cons
     return answer(server, x, connection);
 }
 
-static void stop_blocking(struct ht_server *server)
+static void stop_lane(struct lane *lane)
 {
-    if (server->waiting == NULL)
+    if (lane->waiting == NULL)
         return;
-    io_mailbox_close(server->waiting); /* what is in it is still answered */
-    for (unsigned i = 0; i < server->thread_count; i++)
-        pthread_join(server->threads[i], NULL);
-    bs_free(server->threads);
+    io_mailbox_close(lane->waiting); /* what is in it is still answered */
+    for (unsigned i = 0; i < lane->thread_count; i++)
+        pthread_join(lane->threads[i], NULL);
+    bs_free(lane->threads);
 }
 
-static int start_blocking(struct ht_server *server, struct bs_error *err)
+static int start_lane(struct ht_server *server, struct lane *lane, unsigned count,
+                      struct bs_error *err)
 {
-    const struct ht_options *options = &server->options;
-    unsigned count = options->blocking_threads ? options->blocking_threads : BLOCKING_THREADS;
-    server->waiting =
-        io_mailbox_new(options->blocking_max ? options->blocking_max : BLOCKING_MAX, NULL, NULL);
-    server->threads = bs_array(count, sizeof *server->threads);
-    for (; server->thread_count < count; server->thread_count++) {
-        int rc = pthread_create(&server->threads[server->thread_count], NULL, run_blocking, server);
+    unsigned max = server->options.blocking_max;
+    lane->server = server;
+    lane->waiting = io_mailbox_new(max ? max : BLOCKING_MAX, NULL, NULL);
+    lane->threads = bs_array(count, sizeof *lane->threads);
+    for (; lane->thread_count < count; lane->thread_count++) {
+        int rc = pthread_create(&lane->threads[lane->thread_count], NULL, run_lane, lane);
         if (rc != 0)
             return bs_error_sys(err, rc, "cannot start a thread of the HTTP server");
     }
     return 0;
 }
 
+static int start_lanes(struct ht_server *server, struct bs_error *err)
+{
+    const struct ht_options *options = &server->options;
+    unsigned blocking = options->blocking_threads ? options->blocking_threads : LANE_THREADS;
+    unsigned heavy = options->heavy_threads ? options->heavy_threads : LANE_THREADS;
+    int rc = start_lane(server, &server->blocking, blocking, err);
+    return rc < 0 ? rc : start_lane(server, &server->heavy, heavy, err);
+}
+
+static void stop_lanes(struct ht_server *server)
+{
+    stop_lane(&server->blocking);
+    stop_lane(&server->heavy);
+}
+
 /* What is open of a server that has no requests, or never had any. */
 static void server_free(struct ht_server *server)
 {
-    io_mailbox_free(server->waiting);
+    io_mailbox_free(server->blocking.waiting);
+    io_mailbox_free(server->heavy.waiting);
     ht_connections_close(server->connections);
     bs_free(server);
 }
@@ -436,14 +461,14 @@ int ht_server_open(const struct ht_options *options, struct ht_server **ret, str
     }
     rc = ht_connections_open(options->step_ms ? options->step_ms : STEP_MS,
                              connections_max(options), &server->connections, err);
-    if (rc == 0 && (rc = start_blocking(server, err)) == 0) {
+    if (rc == 0 && (rc = start_lanes(server, err)) == 0) {
         server->daemon = start_daemon(server, fd, threads);
         if (server->daemon == NULL)
             rc = bs_error_set(err, BS_EIO, "cannot start the HTTP server on %s (%u threads)",
                               options->listen, threads);
     }
     if (rc < 0) {
-        stop_blocking(server);
+        stop_lanes(server);
         server_free(server);
         close(fd);
         return rc;
@@ -462,10 +487,11 @@ void ht_server_close(struct ht_server *server)
 {
     if (server == NULL)
         return;
-    MHD_quiesce_daemon(server->daemon); /* gives the listening socket back: no new connections */
-    close(server->fd);
-    stop_blocking(server);
+    MHD_quiesce_daemon(server->daemon);
+    shutdown(server->fd, SHUT_RDWR); /* no new connections */
+    stop_lanes(server);
     MHD_stop_daemon(server->daemon);
+    close(server->fd); /* its threads have taken it out of their epoll sets only now */
     server_free(server);
 }
 
