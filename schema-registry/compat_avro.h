@@ -15,9 +15,11 @@ struct sr_compat_old {
 };
 
 /* A schema against versions, newest first, under a level; stops at the first that has problems.
+ * *steps bounds all comparisons of a request, see sd_compat_within; none left: undecided.
  * Messages (as `messages` of a verbose check) are in the arena; returns true when compatible. */
 bool sr_compat_check(const struct sd_schema *schema, const struct sr_compat_old *olds,
                      size_t old_count, enum sr_level level, enum sd_compat_rules rules,
-                     struct bs_arena *arena, const char ***ret_messages, size_t *ret_count);
+                     size_t *steps, struct bs_arena *arena, const char ***ret_messages,
+                     size_t *ret_count);
 
 #endif

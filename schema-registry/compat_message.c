@@ -10,6 +10,7 @@ enum { OLD_SCHEMA_MAX = 10 * 1024 };
 struct messages {
     struct bs_arena *arena;
     enum sd_compat_rules rules;
+    size_t *steps; /* left */
     const char **items;
     size_t count, cap;
 };
@@ -77,7 +78,7 @@ static size_t push_problems(struct messages *m, const struct sd_schema *reader,
                             const struct sd_schema *writer, const char *own, const char *other)
 {
     struct sd_problems problems = {0};
-    sd_compat(reader, writer, m->rules, m->arena, &problems);
+    sd_compat_within(reader, writer, m->rules, m->steps, m->arena, &problems);
     for (size_t i = 0; i < problems.count; i++) {
         const struct sd_problem *p = &problems.items[i];
         push(m, bs_arena_printf(m->arena, "{errorType:'%s', description:'%s', additionalInfo:'%s'}",
@@ -122,9 +123,10 @@ static bool check_one(struct messages *m, const struct sd_schema *schema,
 
 bool sr_compat_check(const struct sd_schema *schema, const struct sr_compat_old *olds,
                      size_t old_count, enum sr_level level, enum sd_compat_rules rules,
-                     struct bs_arena *arena, const char ***ret_messages, size_t *ret_count)
+                     size_t *steps, struct bs_arena *arena, const char ***ret_messages,
+                     size_t *ret_count)
 {
-    struct messages m = {.arena = arena, .rules = rules};
+    struct messages m = {.arena = arena, .rules = rules, .steps = steps};
     size_t most = sr_level_transitive(level) || old_count == 0 ? old_count : 1;
     bool fine = true;
     for (size_t i = 0; i < most && fine && level != SR_NONE; i++)

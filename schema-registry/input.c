@@ -473,20 +473,77 @@ static enum sd_compat_rules rules_of(struct sr_call *call)
                : SD_COMPAT_AVRO;
 }
 
-/* One version at a time is parsed: a long history takes no more memory than a short one. */
+enum {
+    COMPARE_STEPS_MAX = 10000000, /* of one request, all versions and both directions */
+    BYTES_A_STEP = 8,             /* reading a version's text counts, too */
+};
+
+/* The next older version to compare with: live, or `only`; NULL: none. */
+static const struct sr_version *next_older(const struct sr_subject *subject, int number, int only)
+{
+    size_t low = 0, high = subject ? subject->count : 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (subject->versions[middle].number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (size_t i = low; i-- > 0;) {
+        const struct sr_version *version = &subject->versions[i];
+        if (only ? version->number == only : !version->deleted)
+            return version;
+    }
+    return NULL;
+}
+
+size_t sr_compatible_bytes(struct sr_call *call, const struct sr_version *only, size_t enough)
+{
+    const struct sr_subject *subject = sr_store_subject(call->store, call->subject);
+    enum sr_level level = sr_store_level(call->store, call->subject);
+    const struct sr_version *version = level == SR_NONE ? NULL : only;
+    size_t bytes = 0;
+    if (only == NULL && level != SR_NONE)
+        version = next_older(subject, INT32_MAX, 0);
+    while (version && bytes <= enough) {
+        bytes += version->entry->content.text.len;
+        version =
+            only || !sr_level_transitive(level) ? NULL : next_older(subject, version->number, 0);
+    }
+    return bytes;
+}
+
+struct comparison {
+    enum sr_level level;
+    enum sd_compat_rules rules;
+    size_t bytes; /* of the new schema's text */
+    size_t steps; /* left */
+};
+
+/* One version at a time is parsed: a long history takes no more memory than a short one. It is
+ * parsed under the lock and compared without. */
 static bool check_version(struct sr_call *call, const struct sd_schema *schema,
-                          const struct sr_version *version, enum sr_level level, struct messages *m)
+                          const struct sr_version *version, struct comparison *c,
+                          struct messages *m)
 {
     struct sr_compat_old old = {.version = version->number};
+    size_t bytes = version->entry->content.text.len, count;
     struct bs_error err = {0};
     struct sd_schema *parsed;
     const char **items;
-    size_t count;
     bool fine;
     if (version->entry->other_type) {
         add_message(m, "Incompatible because of different schema type");
         return false;
     }
+    if (c->steps <= bytes / BYTES_A_STEP) {
+        add_message(m, bs_arena_printf(m->arena,
+                                       "version %d and those before it cannot be compared: they "
+                                       "are too many and too large for one request",
+                                       version->number));
+        return false;
+    }
+    c->steps -= bytes / BYTES_A_STEP;
     if (sr_content_parse(call->store, call->subject, &version->entry->content, false, false,
                          &parsed, &err) < 0) {
         add_message(m, bs_arena_printf(m->arena, "version %d cannot be read: %s", version->number,
@@ -494,7 +551,10 @@ static bool check_version(struct sr_call *call, const struct sd_schema *schema,
         return false;
     }
     old.schema = parsed;
-    fine = sr_compat_check(schema, &old, 1, level, rules_of(call), m->arena, &items, &count);
+    sr_compute_begin(call, c->bytes + bytes);
+    fine =
+        sr_compat_check(schema, &old, 1, c->level, c->rules, &c->steps, m->arena, &items, &count);
+    sr_compute_end(call);
     for (size_t i = 0; i < count; i++)
         add_message(m, items[i]);
     sd_schema_unref(parsed);
@@ -506,27 +566,37 @@ bool sr_compatible(struct sr_call *call, const struct sr_input *input,
                    const char ***ret_messages, size_t *ret_count)
 {
     const struct sr_subject *subject = sr_store_subject(call->store, call->subject);
-    enum sr_level level = sr_store_level(call->store, call->subject);
     const char *group = sr_store_group(call->store, call->subject);
     bool reserved = flag_setting(call, "validateFields", false), fine = true;
     struct messages m = {.arena = call->request->arena};
+    struct comparison c = {.level = sr_store_level(call->store, call->subject),
+                           .rules = rules_of(call),
+                           .bytes = input->content.text.len,
+                           .steps = COMPARE_STEPS_MAX};
+    const struct sr_version *version = only;
+    int number = INT32_MAX, only_number = only ? only->number : 0;
+    if (group)
+        group = bs_arena_strndup(m.arena, group, strlen(group));
     if (reserved)
         check_reserved(&m, &input->content, schema,
                        only ? only : sr_subject_version(subject, -1, false));
-    for (size_t i = subject ? subject->count : 0; i-- > 0 && fine && level != SR_NONE;) {
-        const struct sr_version *version = &subject->versions[i];
-        if (only ? version != only : version->deleted)
-            continue;
+    while (fine && c.level != SR_NONE) {
+        subject = sr_store_subject(call->store, call->subject); /* may have changed */
+        if (only == NULL || number < INT32_MAX)
+            version = next_older(subject, number, only_number);
+        if (version == NULL)
+            break;
+        number = version->number;
         if (!same_group(group, &input->content, &version->entry->content))
             continue;
-        fine = check_version(call, schema, version, level, &m);
-        if (!sr_level_transitive(level))
+        fine = check_version(call, schema, version, &c, &m);
+        if (!sr_level_transitive(c.level))
             break;
     }
     fine = fine && m.count == 0;
     if (!fine)
         add_message(&m, bs_arena_printf(m.arena, "{validateFields: '%s', compatibility: '%s'}",
-                                        reserved ? "true" : "false", sr_level_name(level)));
+                                        reserved ? "true" : "false", sr_level_name(c.level)));
     *ret_messages = m.items;
     *ret_count = m.count;
     return fine;

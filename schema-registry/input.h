@@ -43,8 +43,10 @@ int sr_input_schema(struct sr_call *call, struct sr_input *input, bool as_new,
 /* In addition puts the canonical text and the digest into it. */
 int sr_input_parse(struct sr_call *call, struct sr_input *input, bool as_new,
                    struct sd_schema **ret, struct bs_error *err);
+/* Bytes of the texts that sr_compatible would read; it stops counting beyond `enough`. */
+size_t sr_compatible_bytes(struct sr_call *call, const struct sr_version *only, size_t enough);
 /* Compares with the live versions under the level (or with `only`). Messages are as in a verbose
- * check. */
+ * check. The store is unlocked meanwhile: what was read before is stale. */
 bool sr_compatible(struct sr_call *call, const struct sr_input *input,
                    const struct sd_schema *schema, const struct sr_version *only,
                    const char ***ret_messages, size_t *ret_count);

@@ -54,6 +54,7 @@ static void close_service(void *self)
     ht_server_close(service->http);
     sr_gate_close(service->gate);
     ht_client_free(service->client);
+    sem_destroy(&service->heavy);
     bs_metric_deinit(&service->forwarded);
     bs_metric_deinit(&service->requests);
     bs_metric_deinit(&service->refused);
@@ -137,6 +138,7 @@ static int open_http(struct sr_service *service, const struct sr_settings *setti
                                  .step_ms = settings->slow_ms,
                                  .blocking_threads =
                                      WRITERS + (service->auth ? SR_SIGN_INS_MAX : 0),
+                                 .heavy_threads = SR_HEAVY_MAX,
                                  .rewrite = sr_context_rewrite,
                                  .error_body = error_body,
                                  .content_type = SR_TYPE_V1};
@@ -172,6 +174,7 @@ static int open_service(const struct bs_config *config, const char *const *files
     if (rc < 0)
         return rc;
     service = bs_new(struct sr_service);
+    sem_init(&service->heavy, 0, SR_HEAVY_MAX);
     bs_metric_init(&service->requests, &requests_desc, NULL);
     bs_metric_init(&service->forwarded, &forwarded_desc, NULL);
     service->client = ht_client_new(WRITERS, SR_ANSWER_MAX);

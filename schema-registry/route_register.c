@@ -176,6 +176,10 @@ static bool try_register(struct sr_call *call, struct sr_input input)
     const char **messages;
     size_t count;
     bool answered = true;
+    if (sr_mode_import(sr_store_mode(call->store, call->subject))) {
+        sr_again(call); /* the mode has changed while this waited to be the writer */
+        return true;
+    }
     if (!check_writable(call) || !sr_input_complete(call, &input))
         return true;
     if (sr_input_parse(call, &input, true, &schema, &err) < 0) {
@@ -222,6 +226,10 @@ static void import_version(struct sr_call *call, struct sr_input *input)
     struct bs_error err = {0};
     size_t count;
     int made;
+    if (!sr_mode_import(sr_store_mode(call->store, call->subject))) {
+        sr_again(call); /* the mode has changed while this waited to be the writer */
+        return;
+    }
     if (input->id < 0) {
         sr_fail_mode(call, "is not in read-write mode");
         return;
@@ -302,12 +310,20 @@ void sr_register(struct sr_call *call, struct sr_input *input)
         register_new(call, input);
 }
 
+/* A large schema is not parsed on a thread that serves connections; it may have to wait to be
+ * written afterwards, so it is not one for the threads that only compute. */
+static bool waits_to_parse(struct sr_call *call)
+{
+    call->later = call->request->body.len > SR_HEAVY_BYTES && !call->request->may_block;
+    return call->later;
+}
+
 int sr_version_register(void *ctx, struct ht_request *request, struct ht_response *response)
 {
     struct sr_call call;
     if (sr_begin_subject(&call, ctx, request, response)) {
         struct sr_input input;
-        if (!sr_input_read(&call, &input))
+        if (waits_to_parse(&call) || !sr_input_read(&call, &input))
             return sr_end(&call);
         if (!sr_mode_import(sr_store_mode(call.store, call.subject)))
             sr_register(&call, &input);

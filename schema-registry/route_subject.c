@@ -274,7 +274,7 @@ int sr_subject_lookup(void *ctx, struct ht_request *request, struct ht_response 
     struct sr_call call;
     if (sr_begin_subject(&call, ctx, request, response)) {
         struct sr_input input;
-        if (!sr_input_read(&call, &input))
+        if (sr_must_compute(&call, request->body.len) || !sr_input_read(&call, &input))
             return sr_end(&call);
         if (input.empty)
             sr_fail(&call, 42201, "Empty schema");

@@ -159,7 +159,30 @@ int sr_end(struct sr_call *call)
     if (call->writing)
         sr_gate_leave(call->service->gate, &call->writer);
     call->writing = false;
-    return call->later ? HT_BLOCKS : 0;
+    return call->heavy ? HT_HEAVY : call->later ? HT_BLOCKS : 0;
+}
+
+bool sr_must_compute(struct sr_call *call, size_t bytes)
+{
+    call->heavy = bytes > SR_HEAVY_BYTES && !call->request->may_block;
+    return call->heavy;
+}
+
+void sr_compute_begin(struct sr_call *call, size_t bytes)
+{
+    unlock(call);
+    call->computing = bytes > SR_HEAVY_BYTES && call->request->may_block;
+    while (call->computing && sem_wait(&call->service->heavy) < 0) /* a signal: again */
+        ;
+}
+
+void sr_compute_end(struct sr_call *call)
+{
+    if (call->computing)
+        sem_post(&call->service->heavy);
+    call->computing = false;
+    call->store = sr_gate_read(call->service->gate);
+    call->locked = true;
 }
 
 bool sr_follows(struct sr_call *call)

@@ -8,6 +8,13 @@
 #include "schema-registry/auth.h"
 #include "schema-registry/gate.h"
 
+#include <semaphore.h>
+
+enum {
+    SR_HEAVY_MAX = 2,       /* large schemas that are compared at a time, and threads for them */
+    SR_HEAVY_BYTES = 16384, /* texts of a request that make it one for these threads */
+};
+
 struct sr_service {
     struct sr_gate *gate;
     struct ht_server *http;
@@ -16,6 +23,7 @@ struct sr_service {
     struct sr_auth *auth;       /* NULL: nobody has to sign in */
     struct sr_reasons *reasons; /* with auth */
     char challenge[160];        /* of 401 */
+    sem_t heavy;                /* SR_HEAVY_MAX turns of sr_compute */
     struct bs_metric requests, refused, forwarded, incompatible, unauthorized, forbidden;
 };
 
@@ -28,6 +36,8 @@ struct sr_call {
     const char *subject;          /* the first path parameter where the pattern has {subject} */
     bool locked, writing;
     bool later; /* called again: where it may wait, or to decide again */
+    bool heavy; /* called again: where it may compute for long */
+    bool computing;
     struct sr_writer writer;
     struct sr_identity identity; /* nobody: everything is allowed */
 };
@@ -60,6 +70,14 @@ bool sr_become_subject_writer(struct sr_call *call);
 bool sr_follows(struct sr_call *call);
 /* The handler is called once more from its beginning: it has to decide again. */
 void sr_again(struct sr_call *call);
+/* Has it to go on where it may compute for long, to parse and compare so many bytes? The handler is
+ * called again there then. */
+bool sr_must_compute(struct sr_call *call, size_t bytes);
+/* Between these two the store is unlocked, so that no writer waits for what is computed, and what
+ * was read before is stale; where there are so many bytes, one of SR_HEAVY_MAX turns is waited for.
+ */
+void sr_compute_begin(struct sr_call *call, size_t bytes);
+void sr_compute_end(struct sr_call *call);
 /* Unlocks the store, appends, and locks it again: what was read before is stale. false: the
  * response is set, or the handler is called again because another process has become the leader. */
 bool sr_append(struct sr_call *call, const struct sr_record *records, size_t count);

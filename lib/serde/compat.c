@@ -13,7 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 1000, KEPT_MAX = 100000 };
+enum {
+    DEPTH_MAX = 1000,
+    KEPT_MAX = 100000,
+    COPIES_A_STEP = 16,
+    TEXT_STEPS = 8, /* what a problem's text takes, and one more for every so many bytes */
+};
 
 struct path {
     const struct path *up; /* NULL: the root */
@@ -34,7 +39,7 @@ struct check {
     struct pair *pairs;
     uint32_t *table; /* index + 1 into pairs, by hash of the key; its size is a power of two */
     size_t pair_count, pair_cap, table_cap;
-    size_t steps, text, kept; /* kept: problems of done pairs */
+    size_t steps_max, steps, text, kept; /* kept: problems of done pairs */
     unsigned depth;
 };
 
@@ -42,6 +47,8 @@ static const struct path root = {0};
 
 static void compare(struct check *c, const struct sd_node *reader, const struct sd_node *writer,
                     const struct path *path, struct sd_problems *out);
+static const struct pair *pair_of(const struct check *c, const struct sd_node *reader,
+                                  const struct sd_node *writer);
 
 const char *sd_problem_name(enum sd_problem_type type)
 {
@@ -119,8 +126,10 @@ static bool room(const struct check *c, const struct sd_problems *out)
 
 static void copy_problems(struct check *c, const struct sd_problems *from, struct sd_problems *out)
 {
-    for (size_t i = 0; i < from->count && room(c, out); i++)
+    size_t i = 0;
+    for (; i < from->count && room(c, out); i++)
         push(out, &from->items[i]);
+    c->steps += i / COPIES_A_STEP;
 }
 
 static const char *cut(const char *text, size_t *ret_len)
@@ -162,6 +171,7 @@ static void add(struct check *c, struct sd_problems *out, enum sd_problem_type t
         cut(bs_buf_text(&text), &len);
         problem.info = bs_arena_strndup(c->arena, bs_buf_text(&text), len);
         c->text += len;
+        c->steps += TEXT_STEPS + text.len / TEXT_STEPS;
     }
     push(out, &problem);
     bs_buf_deinit(&text);
@@ -171,7 +181,7 @@ static void add(struct check *c, struct sd_problems *out, enum sd_problem_type t
  */
 static bool spent(const struct check *c)
 {
-    return c->steps > SD_COMPAT_STEPS_MAX || c->pair_count > SD_COMPAT_PAIRS_MAX;
+    return c->steps > c->steps_max || c->pair_count > SD_COMPAT_PAIRS_MAX;
 }
 
 static void add_undecided(struct check *c, const struct path *path, struct sd_problems *out)
@@ -340,8 +350,16 @@ static void check_branch(struct check *c, const struct sd_node *reader,
     for (size_t i = 0; i < (is_union ? reader->branch_count : 1) && !found && !spent(c); i++) {
         const struct sd_node *branch = is_union ? reader->branches[i] : reader;
         struct sd_problems inner = {0};
+        const struct pair *known;
         if (!may_fit(c, branch, writer)) {
             c->steps++;
+            continue;
+        }
+        known = pair_of(c, branch, writer);
+        if (known && known->done && known->problems.count) { /* seen without a list of its own */
+            c->steps++;
+            if (nearest.count == 0 && of_logical_types(&known->problems))
+                copy_problems(c, &known->problems, &nearest);
             continue;
         }
         compare(c, branch, writer, path, &inner);
@@ -467,6 +485,12 @@ static struct pair *pair_find(const struct check *c, uint64_t key)
     return NULL;
 }
 
+static const struct pair *pair_of(const struct check *c, const struct sd_node *reader,
+                                  const struct sd_node *writer)
+{
+    return pair_find(c, (uint64_t)reader->index << 32 | writer->index);
+}
+
 static void table_put(struct check *c, size_t index)
 {
     size_t at = key_slot(c, c->pairs[index].key);
@@ -535,11 +559,14 @@ static void compare(struct check *c, const struct sd_node *reader, const struct 
         copy_problems(c, &pair->problems, out);
 }
 
-void sd_compat(const struct sd_schema *reader, const struct sd_schema *writer,
-               enum sd_compat_rules rules, struct bs_arena *arena, struct sd_problems *ret)
+void sd_compat_within(const struct sd_schema *reader, const struct sd_schema *writer,
+                      enum sd_compat_rules rules, size_t *steps, struct bs_arena *arena,
+                      struct sd_problems *ret)
 {
-    struct check c = {.arena = arena, .rules = rules};
+    struct check c = {.arena = arena, .rules = rules, .steps_max = SD_COMPAT_STEPS_MAX};
     struct sd_problems found = {0};
+    if (c.steps_max > *steps)
+        c.steps_max = *steps;
     compare(&c, sd_schema_root(reader), sd_schema_root(writer), &root, &found);
     for (size_t i = 0; i < c.pair_count; i++)
         bs_free(c.pairs[i].problems.items);
@@ -550,5 +577,13 @@ void sd_compat(const struct sd_schema *reader, const struct sd_schema *writer,
         .count = found.count,
         .cap = found.count,
         .steps = c.steps};
+    *steps -= c.steps < *steps ? c.steps : *steps;
     bs_free(found.items);
+}
+
+void sd_compat(const struct sd_schema *reader, const struct sd_schema *writer,
+               enum sd_compat_rules rules, struct bs_arena *arena, struct sd_problems *ret)
+{
+    size_t steps = SD_COMPAT_STEPS_MAX;
+    sd_compat_within(reader, writer, rules, &steps, arena, ret);
 }

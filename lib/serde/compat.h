@@ -40,7 +40,8 @@ enum sd_compat_rules {
 
 /* Bounds. What is beyond is SD_UNDECIDED, which counts as incompatible. */
 enum {
-    SD_COMPAT_STEPS_MAX = 2000000, /* pairs of types, fields, symbols and aliases looked at */
+    SD_COMPAT_STEPS_MAX = 2000000, /* pairs of types, fields, symbols and aliases looked at,
+                                      problems kept, and their texts in proportion */
     SD_COMPAT_PAIRS_MAX = 100000,  /* pairs of types remembered */
     SD_COMPAT_PROBLEMS_MAX = 1000,
     SD_COMPAT_TEXT_MAX = 4 << 20, /* of all paths and infos together */
@@ -50,6 +51,11 @@ enum {
 /* All problems, in the reader's order; none: compatible. Texts are in the arena. */
 void sd_compat(const struct sd_schema *reader, const struct sd_schema *writer,
                enum sd_compat_rules rules, struct bs_arena *arena, struct sd_problems *ret);
+/* As sd_compat, for one of several comparisons that share a bound: takes *steps at most, too, and
+ * subtracts what it took. */
+void sd_compat_within(const struct sd_schema *reader, const struct sd_schema *writer,
+                      enum sd_compat_rules rules, size_t *steps, struct bs_arena *arena,
+                      struct sd_problems *ret);
 const char *sd_problem_name(enum sd_problem_type type);
 
 #endif
