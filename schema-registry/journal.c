@@ -17,6 +17,9 @@
 #include <string.h>
 #include <time.h>
 
+static const struct bs_event left_behind = {"registry.client-left", BS_LOG_WARN,
+                                            "The Kafka client did not end in time, because its "
+                                            "broker is gone; the process ends without it."};
 static const struct bs_event waiting = {
     "registry.waiting", BS_LOG_INFO,
     "Start-up waits for the step that is named; nothing to do unless it lasts."};
@@ -30,7 +33,7 @@ static const struct bs_event broker_error = {
  * a second once it is full: a replay or a burst of writes must rarely fill it. */
 #define QUEUED_KB "32768"
 
-enum { POLL_MS = 100, STEP_MS = 50, ASK_MS = 2000 };
+enum { POLL_MS = 100, STEP_MS = 50, ASK_MS = 2000, END_SECONDS = 3 };
 
 static const char EPOCH[] = "weir-epoch", REST[] = "weir-rest";
 
@@ -389,6 +392,35 @@ failed:
     return rc;
 }
 
+static void *destroy_clients(void *arg)
+{
+    struct sr_journal *j = arg;
+    if (j->consumer) /* it is in no group that would have to be left */
+        rd_kafka_destroy_flags(j->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    if (j->producer)
+        rd_kafka_destroy(j->producer);
+    return NULL;
+}
+
+/* librdkafka 2.0 waits for ever to end a client when its topic was deleted and the broker is gone.
+ * false: it was left behind, with all that it still uses. */
+static bool end_clients(struct sr_journal *j)
+{
+    struct timespec until;
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, destroy_clients, j) != 0) {
+        destroy_clients(j);
+        return true;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += END_SECONDS;
+    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+        return true;
+    bs_log(&left_behind, "topic %s, brokers %s", j->options.topic, j->options.bootstrap);
+    pthread_detach(thread);
+    return false;
+}
+
 void sr_journal_close(struct sr_journal *j)
 {
     if (j == NULL)
@@ -399,10 +431,8 @@ void sr_journal_close(struct sr_journal *j)
     atomic_store_explicit(&j->stop, true, memory_order_release);
     if (j->delivering)
         pthread_join(j->delivery_thread, NULL);
-    if (j->consumer) /* it is in no group that would have to be left */
-        rd_kafka_destroy_flags(j->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    if (j->producer)
-        rd_kafka_destroy(j->producer);
+    if (!end_clients(j))
+        return;
     pthread_mutex_destroy(&j->lock);
     bs_free((char *)j->options.bootstrap);
     bs_free((char *)j->options.topic);

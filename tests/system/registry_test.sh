@@ -90,6 +90,14 @@ say "it ends without its broker too"
 stop broker
 stop registry
 
+say "it ends when its topic has been deleted and the broker is gone, too"
+start_broker "$bootstrap"
+start orphan "$weir" registry --listen 127.0.0.1:0 --bootstrap "$bootstrap" --set kafkastore.topic=_orphans
+ready orphan
+"$weir" topic delete _orphans --bootstrap "$bootstrap"
+kill_hard broker
+stop orphan
+
 say "a registry that is started before its broker"
 start early "$weir" registry --listen 127.0.0.1:0 --bootstrap "$bootstrap"
 until_true 20 logged early 'registry\.waiting'
