@@ -55,6 +55,12 @@ static void utf8_follows_rfc_3629(void **state)
     assert_false(bs_utf8_valid(bs_bytes_text("\xed\xa0\x80")));
     assert_false(bs_utf8_valid(bs_bytes_text("\xe2\x82")));
     assert_false(bs_utf8_valid(bs_bytes_text("\xf4\x90\x80\x80")));
+    for (size_t i = 0; i < 24; i++) { /* wherever it stands among eights of ASCII */
+        char text[] = "abcdefghijklmnopqrstuvwx";
+        text[i] = '\xff';
+        assert_false(bs_utf8_valid(bs_bytes_text(text)));
+        assert_true(bs_utf8_valid(bs_bytes_text(text + i + 1)));
+    }
 }
 
 static void json_strings_are_escaped(void **state)

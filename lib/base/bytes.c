@@ -22,16 +22,26 @@ bool bs_bytes_is(struct bs_bytes a, const char *text)
     return bs_bytes_equal(a, bs_bytes_text(text));
 }
 
+/* Nearly all text is ASCII: eight bytes of it at a time. */
+static const uint8_t *skip_ascii(const uint8_t *p, const uint8_t *end)
+{
+    uint64_t word;
+    for (; end - p >= (ptrdiff_t)sizeof word; p += sizeof word) {
+        memcpy(&word, p, sizeof word);
+        if (word & 0x8080808080808080u)
+            break;
+    }
+    while (p < end && *p < 0x80)
+        p++;
+    return p;
+}
+
 bool bs_utf8_valid(struct bs_bytes text)
 {
     const uint8_t *p = text.ptr, *end = text.len ? p + text.len : p;
-    while (p < end) {
+    while ((p = skip_ascii(p, end)) < end) {
         uint32_t code;
         int more;
-        if (*p < 0x80) {
-            p++;
-            continue;
-        }
         if (*p >= 0xc2 && *p <= 0xdf)
             code = *p & 0x1fu, more = 1;
         else if ((*p & 0xf0) == 0xe0)
