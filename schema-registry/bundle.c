@@ -29,6 +29,19 @@ static void put_string(struct bs_buf *out, struct bs_bytes text)
     bs_buf_put_json_string(out, (const char *)text.ptr, text.len);
 }
 
+/* Which record of a write carries the others. It stays in the topic until its own key is written
+ * again, and so do they: a version must not be among them, or a tombstone of it that compaction has
+ * dropped in the end would let it come back. A version itself carries its context, a mode what it
+ * clears: while those stay, these hold. */
+static int precedence(const struct sr_record *record)
+{
+    if (record->kind == SR_RECORD_NOOP)
+        return 0;
+    if (record->tombstone)
+        return 3;
+    return record->kind == SR_RECORD_CONTEXT || record->kind == SR_RECORD_CLEAR_SUBJECT ? 2 : 1;
+}
+
 /* The messages behind the first one, for its header. */
 static void put_rest(struct sr_bundle *bundle, size_t first)
 {
@@ -53,18 +66,18 @@ static void put_rest(struct sr_bundle *bundle, size_t first)
 void sr_bundle_init(struct sr_bundle *bundle, const struct sr_record *records, size_t count,
                     int64_t epoch)
 {
-    size_t first;
+    size_t first = 0, values = 0;
     *bundle = (struct sr_bundle){0};
     bs_arena_init(&bundle->arena);
     bundle->messages = bs_array(count, sizeof *bundle->messages);
-    for (size_t i = 0; i < count; i++)
-        if (records[i].kind == SR_RECORD_NOOP)
-            put_message(bundle, &records[i], epoch);
-    first = bundle->count;
-    for (size_t i = 0; i < count; i++)
-        if (records[i].kind != SR_RECORD_NOOP)
-            put_message(bundle, &records[i], epoch);
-    if (bundle->count - first > 1)
+    for (int class = 0; class <= 3; class ++)
+        for (size_t i = 0; i < count; i++)
+            if (precedence(&records[i]) == class) {
+                put_message(bundle, &records[i], epoch);
+                first += class == 0;
+                values += class == 1;
+            }
+    if (bundle->count - first > 1 && values <= 1)
         put_rest(bundle, first);
     /* Without its header the last one ends the write. */
     bundle->carrier =

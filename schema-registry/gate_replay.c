@@ -41,9 +41,9 @@ static void set_applied(struct sr_gate *gate, int64_t offset)
 
 /* ---- with progress locked ---- */
 
-static void owe(struct sr_gate *gate, const struct sr_record *key, int64_t below, bool applied)
+static void owe(struct sr_gate *gate, const struct sr_record *key, int64_t below)
 {
-    if (!sr_owed_add(&gate->owed, key, below, applied))
+    if (!sr_owed_add(&gate->owed, key, below))
         bs_log(&owed_full, "%d keys", SR_OWED_MAX);
 }
 
@@ -79,30 +79,32 @@ static bool take_claim(struct sr_gate *gate, const struct sr_claim *claim,
     int64_t before = leader->epoch;
     if (sr_leader_claim(leader, claim, read->epoch, read->offset, sr_gate_now_ms())) {
         if (before > 0 && before != leader->epoch)
-            owe(gate, &key, before, false);
+            owe(gate, &key, before);
         return true;
     }
     key.epoch = claim->epoch;
-    owe(gate, &key, claim->epoch < before ? claim->epoch : before - 1, false);
+    owe(gate, &key, claim->epoch < before ? claim->epoch : before - 1);
     return false;
 }
 
-/* Whether the record has an effect that it has not had yet. */
+/* Whether the record has an effect. One whose write brought it along before has it twice, which is
+ * the same as once; what stands here may also be a later one of its key, where compaction took it.
+ */
 static bool judge(struct sr_gate *gate, const struct sr_record *record, const struct sr_read *read,
                   const struct sr_record *rest, size_t rest_count, struct bs_arena *arena)
 {
     struct sr_claim claim;
-    bool is_claim = claim_read(record, arena, &claim), counts, applied = false;
+    bool is_claim = claim_read(record, arena, &claim), counts;
     pthread_mutex_lock(&gate->progress);
     counts = is_claim ? take_claim(gate, &claim, read)
                       : sr_leader_record(&gate->leader, read->epoch, read->offset);
     if (counts) {
-        applied = sr_owed_settle(&gate->owed, record, read->epoch);
+        sr_owed_settle(&gate->owed, record);
         for (size_t i = 0; i < rest_count; i++)
-            owe(gate, &rest[i], read->epoch, true);
+            owe(gate, &rest[i], read->epoch);
     } else {
         if (!is_claim)
-            owe(gate, record, read->epoch, false);
+            owe(gate, record, read->epoch);
         bs_metric_add(&gate->fenced, 1);
         bs_log(&fenced, "offset %lld: epoch %lld, %lld is in force", (long long)read->offset,
                (long long)(is_claim ? claim.epoch : read->epoch), (long long)gate->leader.epoch);
@@ -112,7 +114,7 @@ static bool judge(struct sr_gate *gate, const struct sr_record *record, const st
     bs_metric_set(&gate->leads, gate->leader.mine);
     bs_metric_set(&gate->epoch, gate->leader.epoch);
     pthread_mutex_unlock(&gate->progress);
-    return counts && !applied;
+    return counts;
 }
 
 /* ---- callbacks ---- */

@@ -245,10 +245,10 @@ static struct sr_record gone(const char *subject, int version)
 
 static void test_bundle_carries_the_rest(void **state)
 {
-    struct sr_record records[] = {gone("s", 1),
+    struct sr_record records[] = {gone("s", 2),
                                   {.kind = SR_RECORD_NOOP, .value = {.type = SD_MAP}},
-                                  gone("s", 2),
-                                  {.kind = SR_RECORD_DELETE_SUBJECT, .subject = "s", .version = 4}};
+                                  {.kind = SR_RECORD_CONTEXT, .context = ".c"},
+                                  {.kind = SR_RECORD_SCHEMA, .subject = "s", .version = 4}};
     struct sr_bundle bundle;
     struct sr_record *rest;
     struct bs_arena arena = BS_ARENA_INIT;
@@ -262,11 +262,11 @@ static void test_bundle_carries_the_rest(void **state)
     assert_null(bundle.messages[0].rest.ptr);
     assert_null(bundle.messages[2].rest.ptr);
     assert_int_equal(sr_bundle_rest(bundle.messages[1].rest, &arena, &rest, &count, &err), 0);
-    assert_int_equal(count, 2);
-    assert_int_equal(rest[0].version, 2);
-    assert_true(rest[0].tombstone);
-    assert_int_equal(rest[1].kind, SR_RECORD_DELETE_SUBJECT);
-    assert_int_equal(rest[1].version, 4);
+    assert_int_equal(count, 2); /* of the version that goes first */
+    assert_int_equal(rest[0].kind, SR_RECORD_CONTEXT);
+    assert_false(rest[0].tombstone);
+    assert_int_equal(rest[1].version, 2);
+    assert_true(rest[1].tombstone);
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(bundle.messages[i].epoch, 12);
     sr_bundle_deinit(&bundle);
@@ -294,6 +294,10 @@ static void test_bundle_has_a_bound(void **state)
     sr_bundle_init(&bundle, records, 1, 1);
     assert_null(bundle.messages[0].rest.ptr);
     assert_int_equal(bundle.carrier, 0);
+    sr_bundle_deinit(&bundle);
+    records[3].tombstone = records[4].tombstone = false; /* one would bring the other back */
+    sr_bundle_init(&bundle, records, 100, 1);
+    assert_null(bundle.messages[0].rest.ptr);
     sr_bundle_deinit(&bundle);
     bs_free(records);
 }
@@ -325,19 +329,18 @@ static void test_owed_list(void **state)
                      old = {.kind = SR_RECORD_NOOP, .epoch = 3};
     (void)state;
     sr_owed_init(&list);
-    assert_true(sr_owed_add(&list, &old, 3, false));
-    assert_true(sr_owed_add(&list, &one, 4, true));
-    assert_true(sr_owed_add(&list, &two, 3, false));
-    assert_true(sr_owed_add(&list, &two, 3, false));
+    assert_true(sr_owed_add(&list, &old, 3));
+    assert_true(sr_owed_add(&list, &one, 4));
+    assert_true(sr_owed_add(&list, &two, 3));
+    assert_true(sr_owed_add(&list, &two, 3));
     assert_int_equal(list.count, 3);
     assert_int_equal(sr_owed_next(&list, 4)->key.version, 2); /* claims come last */
     assert_int_equal(sr_owed_next(&list, 5)->key.version, 1);
-    assert_true(sr_owed_settle(&list, &one, 4)); /* the rest of a write that is applied already */
-    assert_false(sr_owed_settle(&list, &two, 4));
+    sr_owed_settle(&list, &one);
+    sr_owed_settle(&list, &two);
     assert_int_equal(sr_owed_next(&list, 4)->key.kind, SR_RECORD_NOOP);
     assert_false(sr_owed_due(&list, 3));
-    assert_true(sr_owed_add(&list, &one, 4, true));
-    assert_false(sr_owed_settle(&list, &one, 5)); /* by a later leader: it is to be applied */
+    assert_true(sr_owed_add(&list, &one, 4));
     sr_owed_deinit(&list);
 }
 

@@ -43,15 +43,13 @@ static bool same_key(const struct sr_record *a, const struct sr_record *b)
            (a->kind != SR_RECORD_NOOP || a->epoch == b->epoch);
 }
 
-bool sr_owed_add(struct sr_owed_list *list, const struct sr_record *key, int64_t below,
-                 bool applied)
+bool sr_owed_add(struct sr_owed_list *list, const struct sr_record *key, int64_t below)
 {
     struct sr_owed *owed;
     if (list->count < 64) /* else it may stand there twice, and be paid twice */
         for (owed = list->first; owed; owed = owed->next)
             if (same_key(&owed->key, key)) {
                 owed->below = below;
-                owed->applied = applied;
                 return true;
             }
     if (list->count >= SR_OWED_MAX)
@@ -65,23 +63,20 @@ bool sr_owed_add(struct sr_owed_list *list, const struct sr_record *key, int64_t
         owed->key.spelling =
             bs_bytes(bs_memdup(key->spelling.ptr, key->spelling.len), key->spelling.len);
     owed->below = below;
-    owed->applied = applied;
     *list->end = owed;
     list->end = &owed->next;
     list->count++;
     return true;
 }
 
-bool sr_owed_settle(struct sr_owed_list *list, const struct sr_record *key, int64_t epoch)
+void sr_owed_settle(struct sr_owed_list *list, const struct sr_record *key)
 {
-    bool applied = false;
     for (struct sr_owed **at = &list->first; *at;) {
         struct sr_owed *owed = *at;
         if (!same_key(&owed->key, key)) {
             at = &owed->next;
             continue;
         }
-        applied = applied || (owed->applied && owed->below == epoch);
         *at = owed->next;
         if (list->end == &owed->next)
             list->end = at;
@@ -91,7 +86,6 @@ bool sr_owed_settle(struct sr_owed_list *list, const struct sr_record *key, int6
             continue;
         break; /* in a long list the first is the one: they come in its order */
     }
-    return applied;
 }
 
 const struct sr_owed *sr_owed_next(const struct sr_owed_list *list, int64_t epoch)

@@ -11,7 +11,6 @@ struct sr_owed {
     struct sr_owed *next;
     struct sr_record key; /* kind, subject, version, epoch */
     int64_t below;        /* a leader of a higher epoch than this pays it */
-    bool applied;         /* with the first record of its write */
 };
 
 struct sr_owed_list {
@@ -25,10 +24,9 @@ enum { SR_OWED_MAX = 65536 };
 void sr_owed_init(struct sr_owed_list *list);
 void sr_owed_deinit(struct sr_owed_list *list);
 /* false: the list is full. A key that is in it stays, with the new epoch. */
-bool sr_owed_add(struct sr_owed_list *list, const struct sr_record *key, int64_t below,
-                 bool applied);
-/* A record of that key took its place in the topic; was it applied before? */
-bool sr_owed_settle(struct sr_owed_list *list, const struct sr_record *key, int64_t epoch);
+bool sr_owed_add(struct sr_owed_list *list, const struct sr_record *key, int64_t below);
+/* A record of that key took its place in the topic. */
+void sr_owed_settle(struct sr_owed_list *list, const struct sr_record *key);
 bool sr_owed_due(const struct sr_owed_list *list, int64_t epoch);
 /* One that a leader of the epoch pays: claims of older epochs (kind NOOP) come after all others. */
 const struct sr_owed *sr_owed_next(const struct sr_owed_list *list, int64_t epoch);

@@ -2,8 +2,9 @@
  * PREFIX records only the last of each key is kept, the others stay as they are. Headers and times
  * are kept too.
  *
- *   topic_copy BOOTSTRAP FROM print          one JSON line a record: offset, epoch, rest, key,
- * value topic_copy BOOTSTRAP FROM TO PREFIX      TO is created */
+ *   topic_copy BOOTSTRAP FROM print                   a JSON line for each: offset, epoch, rest, …
+ *   topic_copy BOOTSTRAP FROM TO PREFIX [expired]     TO is created; "expired": without the
+ *                                                     tombstones, as after delete.retention.ms */
 #include "lib/base/buf.h"
 #include "lib/base/mem.h"
 
@@ -126,7 +127,7 @@ static bool superseded(rd_kafka_message_t *const *messages, size_t count, size_t
 }
 
 static void copy(const char *bootstrap, rd_kafka_message_t *const *messages, size_t count,
-                 const char *topic, int64_t prefix)
+                 const char *topic, int64_t prefix, bool expired)
 {
     rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, bootstrap);
     size_t kept = 0;
@@ -135,7 +136,8 @@ static void copy(const char *bootstrap, rd_kafka_message_t *const *messages, siz
         const rd_kafka_message_t *m = messages[i];
         rd_kafka_headers_t *headers = NULL;
         rd_kafka_resp_err_t code;
-        if (m->offset < prefix && superseded(messages, count, i, prefix))
+        if (m->offset < prefix &&
+            (superseded(messages, count, i, prefix) || (expired && m->payload == NULL)))
             continue;
         if (rd_kafka_message_headers(m, &headers) == 0)
             headers = rd_kafka_headers_copy(headers);
@@ -159,15 +161,15 @@ int main(int argc, char **argv)
     rd_kafka_message_t **messages = bs_array(RECORDS_MAX, sizeof(rd_kafka_message_t *));
     size_t count;
     if (argc < 4) {
-        fprintf(stderr,
-                "usage: topic_copy BOOTSTRAP FROM print | topic_copy BOOTSTRAP FROM TO PREFIX\n");
+        fprintf(stderr, "usage: topic_copy BOOTSTRAP FROM print | "
+                        "topic_copy BOOTSTRAP FROM TO PREFIX [expired]\n");
         return 2;
     }
     count = read_all(argv[1], argv[2], messages);
     if (strcmp(argv[3], "print") == 0)
         print(messages, count);
-    else if (argc == 5)
-        copy(argv[1], messages, count, argv[3], strtoll(argv[4], NULL, 10));
+    else if (argc == 5 || (argc == 6 && strcmp(argv[5], "expired") == 0))
+        copy(argv[1], messages, count, argv[3], strtoll(argv[4], NULL, 10), argc == 6);
     else
         return 2;
     fflush(stdout);
