@@ -112,6 +112,29 @@ static int set(rd_kafka_conf_t *conf, const char *name, const char *value, struc
     return bs_error_set(err, BS_EINVAL, "kafkastore property %s=%s: %s", name, value, text);
 }
 
+/* What a user may not set, and why. */
+static int check_property(const char *name, struct bs_error *err)
+{
+    static const char *const rows[][2] = {
+        {"bootstrap.servers", "kafkastore.bootstrap.servers sets it"},
+        {"metadata.broker.list", "kafkastore.bootstrap.servers sets it"},
+        {"group.id", "schema.registry.group.id sets it"},
+        {"message.timeout.ms", "kafkastore.timeout.ms sets it"},
+        {"delivery.timeout.ms", "kafkastore.timeout.ms sets it"},
+        {"acks", "it is always all, or schemas could be lost"},
+        {"request.required.acks", "it is always all, or schemas could be lost"},
+        {"enable.idempotence", "it is always true, or schemas could be written twice"},
+        {"enable.auto.commit", "it is always false: the topic is read from its beginning"},
+        {"auto.offset.reset", "it is always earliest: the topic is read from its beginning"},
+        {"enable.partition.eof", "it is always true: the end of the topic has to be known"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(name, rows[i][0]) == 0)
+            return bs_error_set(err, BS_EINVAL, "kafkastore.properties: %s cannot be set here: %s",
+                                name, rows[i][1]);
+    return 0;
+}
+
 static int set_properties(rd_kafka_conf_t *conf, const char *properties, struct bs_error *err)
 {
     char *copy, *part, *rest;
@@ -129,7 +152,8 @@ static int set_properties(rd_kafka_conf_t *conf, const char *properties, struct 
             break;
         }
         *value = '\0';
-        rc = set(conf, part, value + 1, err);
+        if ((rc = check_property(part, err)) == 0)
+            rc = set(conf, part, value + 1, err);
     }
     bs_free(copy);
     return rc;
@@ -156,24 +180,26 @@ static int open_client(struct sr_journal *j, rd_kafka_type_t type, rd_kafka_t **
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     char text[256], timeout[32], socket[32];
     int64_t socket_ms = j->options.timeout_ms;
-    int rc = sr_journal_conf(conf, j->options.bootstrap, j->options.properties, err);
+    int rc;
     snprintf(timeout, sizeof timeout, "%lld", (long long)j->options.timeout_ms);
     socket_ms = socket_ms < 2000 ? 2000 : socket_ms > 60000 ? 60000 : socket_ms;
     snprintf(socket, sizeof socket, "%lld", (long long)socket_ms);
-    if (rc == 0) /* or a question to a broker that is away lasts a minute */
-        rc = set(conf, "socket.timeout.ms", socket, err);
+    /* These first: the user's own come over them. The socket's, or a question to a broker that is
+     * away lasts a minute. */
+    if ((rc = set(conf, "socket.timeout.ms", socket, err)) == 0 &&
+        (rc = set(conf, "linger.ms", "0", err)) == 0 &&
+        (rc = set(conf, "fetch.wait.max.ms", "100", err)) == 0 &&
+        (rc = set(conf, "queued.max.messages.kbytes", QUEUED_KB, err)) == 0)
+        rc = sr_journal_conf(conf, j->options.bootstrap, j->options.properties, err);
     if (rc == 0 && type == RD_KAFKA_PRODUCER) {
         rd_kafka_conf_set_dr_msg_cb(conf, delivered);
         if ((rc = set(conf, "enable.idempotence", "true", err)) == 0 &&
-            (rc = set(conf, "acks", "all", err)) == 0 &&
-            (rc = set(conf, "linger.ms", "0", err)) == 0)
+            (rc = set(conf, "acks", "all", err)) == 0)
             rc = set(conf, "message.timeout.ms", timeout, err);
     } else if (rc == 0) {
         if ((rc = set(conf, "group.id", "weir-registry-unused", err)) == 0 &&
             (rc = set(conf, "enable.auto.commit", "false", err)) == 0 &&
-            (rc = set(conf, "enable.partition.eof", "true", err)) == 0 &&
-            (rc = set(conf, "fetch.wait.max.ms", "100", err)) == 0 &&
-            (rc = set(conf, "queued.max.messages.kbytes", QUEUED_KB, err)) == 0)
+            (rc = set(conf, "enable.partition.eof", "true", err)) == 0)
             rc = set(conf, "auto.offset.reset", "earliest", err);
     }
     if (rc == 0) {

@@ -1,6 +1,8 @@
 /* Registry: what others have left in the topic, and what it leaves there itself. */
 #include "schema-registry/registry_test.h"
 
+#include <stdatomic.h>
+
 #define LONG_SCHEMA "{\"schema\":\"\\\"long\\\"\"}"
 
 /* Asks until the answer has the part: a record may still be on its way. */
@@ -215,12 +217,113 @@ static void test_deletion_marks(void **state)
     expect("POST", "/subjects/s/versions", INT_SCHEMA, 200, "{\"id\":10,\"version\":1,…");
 }
 
+static int open_with(const char *properties, struct bs_error *err)
+{
+    struct bs_config *config = bs_config_new(sr_role.tables, sr_role.table_count);
+    void *role = NULL;
+    int rc;
+    bs_config_set(config, "listeners", "http://127.0.0.1:0", "test", NULL);
+    bs_config_set(config, "kafkastore.bootstrap.servers", t.bootstrap, "test", NULL);
+    bs_config_set(config, "kafkastore.topic", t.topic, "test", NULL);
+    bs_config_set(config, "kafkastore.properties", properties, "test", NULL);
+    rc = sr_role.open(config, (const char *const[]){NULL}, &role, err);
+    if (rc == 0)
+        sr_role.close(role);
+    bs_config_free(config);
+    return rc;
+}
+
+/* What the user sets counts, or is refused by its name. */
+static void test_properties(void **state)
+{
+    struct bs_error err = {0};
+    (void)state;
+    assert_int_equal(open_with("queued.max.messages.kbytes=1024,linger.ms=1", &err), 0);
+    assert_int_equal(open_with("queued.max.messages.kbytes=much", &err), BS_EINVAL);
+    assert_non_null(strstr(err.text, "queued.max.messages.kbytes=much"));
+    assert_int_equal(open_with("linger.ms=1,enable.idempotence=false", &err), BS_EINVAL);
+    assert_non_null(strstr(err.text, "enable.idempotence cannot be set here"));
+    assert_int_equal(open_with("auto.offset.reset=latest", &err), BS_EINVAL);
+    assert_non_null(strstr(err.text, "auto.offset.reset cannot be set here"));
+}
+
+/* ---- heavy checks ---- */
+
+static void put_union(struct bs_buf *out, const char *prefix, const char *field)
+{
+    bs_buf_puts(out, "{\"schema\":\"");
+    for (int i = 0; i < 120; i++) {
+        bs_buf_printf(out,
+                      "%s{\\\"type\\\":\\\"record\\\",\\\"name\\\":\\\"%s%d.X\\\",\\\"fields\\\":["
+                      "{\\\"name\\\":\\\"%s\\\",\\\"type\\\":\\\"int\\\"},"
+                      "{\\\"name\\\":\\\"u\\\",\\\"type\\\":[",
+                      i ? "," : "[", prefix, i, field);
+        for (int k = 0; k <= i; k++)
+            bs_buf_printf(out, "%s\\\"%s%d.X\\\"", k ? "," : "", prefix, k);
+        bs_buf_puts(out, "]}]}");
+    }
+    bs_buf_puts(out, "]\"}");
+}
+
+static struct {
+    struct bs_buf body;
+    atomic_bool stop;
+    atomic_int begun, ended;
+} heavy;
+
+static void *check_again_and_again(void *arg)
+{
+    const char *path = "/compatibility/subjects/heavy/versions/latest";
+    while (!atomic_load(&heavy.stop)) {
+        struct bs_buf out = BS_BUF_INIT;
+        struct bs_error err = {0};
+        int status = 0;
+        atomic_fetch_add(&heavy.begun, 1);
+        if (rc_request(arg, "POST", path, bs_buf_text(&heavy.body), &out, &status, &err) < 0 ||
+            status != 200 || strcmp(bs_buf_text(&out), "{\"is_compatible\":false}") != 0)
+            abort();
+        atomic_fetch_add(&heavy.ended, 1);
+        bs_buf_deinit(&out);
+    }
+    return NULL;
+}
+
+/* Reads and writes are answered while more large checks run than there are threads for anything. */
+static void test_heavy_checks(void **state)
+{
+    struct bs_buf old = BS_BUF_INIT;
+    pthread_t threads[4];
+    int answered = 0;
+    (void)state;
+    put_union(&old, "p", "z");
+    put_union(&heavy.body, "q", "zz");
+    expect("POST", "/subjects/heavy/versions", bs_buf_text(&old), 200, "{\"id\":1,…");
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, check_again_and_again, t.client), 0);
+    for (int round = 0; answered < 20; round++) {
+        int ended = atomic_load(&heavy.ended);
+        bool running = atomic_load(&heavy.begun) - ended >= 3;
+        if (round == 100000)
+            fail_msg("%d answers while the same checks ran", answered);
+        expect("GET", "/health", NULL, 200, "…\"status\":\"ok\"");
+        expect("GET", "/schemas/ids/1/subjects", NULL, 200, "[\"heavy\"]");
+        answered = running && atomic_load(&heavy.ended) == ended ? answered + 1 : answered;
+    }
+    expect("POST", "/subjects/s/versions", INT_SCHEMA, 200, "{\"id\":2,…");
+    atomic_store(&heavy.stop, true);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    bs_buf_deinit(&old);
+    bs_buf_deinit(&heavy.body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         ROW(test_poisoned),       ROW(test_other_spellings),
         ROW(test_no_ids_left),    ROW(test_bad_claims_and_names),
         ROW(test_empty_values),   ROW(test_rewritten),
+        ROW(test_properties),     ROW(test_heavy_checks),
         ROW(test_deletion_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
