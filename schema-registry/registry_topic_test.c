@@ -1,6 +1,9 @@
 /* Registry: what others have left in the topic, and what it leaves there itself. */
 #include "schema-registry/registry_test.h"
 
+#include "schema-registry/journal.h"
+
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #define LONG_SCHEMA "{\"schema\":\"\\\"long\\\"\"}"
@@ -317,14 +320,90 @@ static void test_heavy_checks(void **state)
     bs_buf_deinit(&heavy.body);
 }
 
+/* ---- a mode that changes under a write ---- */
+
+static struct {
+    atomic_bool armed;
+    sem_t held, go;
+} step;
+
+static void hold_step(const char *name)
+{
+    (void)name;
+    if (!atomic_exchange(&step.armed, false))
+        return;
+    sem_post(&step.held);
+    sem_wait(&step.go);
+}
+
+static void *put_readwrite(void *arg)
+{
+    (void)arg;
+    expect("PUT", "/mode", "{\"mode\":\"READWRITE\"}", 200, "{\"mode\":\"READWRITE\"}");
+    return NULL;
+}
+
+static void *import_late(void *arg)
+{
+    (void)arg;
+    expect("POST", "/subjects/s/versions", "{\"schema\":\"\\\"int\\\"\",\"id\":7,\"version\":1}",
+           422, "{\"error_code\":42205,…");
+    return NULL;
+}
+
+static long requests(void)
+{
+    static const char name[] = "\nweir_registry_requests_total ";
+    struct bs_buf out = BS_BUF_INIT;
+    struct bs_error err = {0};
+    const char *at;
+    int status;
+    long count;
+    assert_int_equal(rc_request(t.client, "GET", "/metrics", NULL, &out, &status, &err), 0);
+    at = strstr(bs_buf_text(&out), name);
+    assert_non_null(at);
+    count = strtol(at + strlen(name), NULL, 10);
+    bs_buf_deinit(&out);
+    return count;
+}
+
+/* An import that has waited while the mode changed is judged by the mode there is. */
+static void test_mode_changes(void **state)
+{
+    pthread_t change, import;
+    long before, own; /* own: what asking takes itself */
+    (void)state;
+    expect("PUT", "/mode", "{\"mode\":\"IMPORT\"}", 200, "{\"mode\":\"IMPORT\"}");
+    sem_init(&step.held, 0, 0);
+    sem_init(&step.go, 0, 0);
+    atomic_store(&step.armed, true);
+    sr_journal_hook = hold_step;
+    pthread_create(&change, NULL, put_readwrite, NULL);
+    sem_wait(&step.held);
+    own = requests();
+    before = requests();
+    own = before - own;
+    pthread_create(&import, NULL, import_late, NULL);
+    for (long i = 1; requests() < before + i * own + 2;
+         i++) /* it has come, and comes again to wait */
+        assert_true(i < 100000);
+    sem_post(&step.go);
+    pthread_join(change, NULL);
+    pthread_join(import, NULL);
+    sr_journal_hook = NULL;
+    expect("GET", "/subjects", NULL, 200, "[]");
+    sem_destroy(&step.held);
+    sem_destroy(&step.go);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ROW(test_poisoned),       ROW(test_other_spellings),
-        ROW(test_no_ids_left),    ROW(test_bad_claims_and_names),
-        ROW(test_empty_values),   ROW(test_rewritten),
-        ROW(test_properties),     ROW(test_heavy_checks),
-        ROW(test_deletion_marks),
+        ROW(test_poisoned),     ROW(test_other_spellings),
+        ROW(test_no_ids_left),  ROW(test_bad_claims_and_names),
+        ROW(test_empty_values), ROW(test_rewritten),
+        ROW(test_properties),   ROW(test_heavy_checks),
+        ROW(test_mode_changes), ROW(test_deletion_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
