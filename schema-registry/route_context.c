@@ -80,8 +80,10 @@ int sr_context_rewrite(void *ctx, struct ht_request *request)
         return 0;
     decoded = ht_percent_decode(request->arena, segment, (size_t)(rest - segment));
     context = decoded ? context_of(request->arena, decoded) : "";
-    if (!sr_context_valid(bs_bytes_text(context)))
+    if (!sr_context_valid(bs_bytes_text(context))) {
+        request->why = "the path names no context that can be";
         return BAD_REQUEST;
+    }
     request->scope = bs_arena_printf(request->arena, ":%s:", context);
     request->path = rewritten(request->arena, request->scope, rest);
     return 0;

@@ -23,6 +23,7 @@ struct ht_request {
     bool may_block;    /* false: on a thread that serves other connections too */
     unsigned runs;     /* how often the handler was called before, where it may block */
     const char *scope; /* whatever the rewrite hook keeps for the handler; or NULL */
+    const char *why;   /* the rewrite hook's: more than the status that it refuses with; or NULL */
 };
 
 enum { HT_BLOCKS = 1, HT_HEAVY = 2, HT_FIELDS_MAX = 8 };

@@ -83,6 +83,13 @@ static int listed(void *ctx, struct ht_request *request, struct ht_response *res
     return 0;
 }
 
+static int target(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    (void)ctx;
+    bs_buf_puts(&response->body, ht_target(request));
+    return 0;
+}
+
 static const struct ht_route routes[] = {
     {"GET", "/", 0, echo, "the root"},
     {"GET", "/things/{name}", 0, echo, "one thing"},
@@ -93,6 +100,7 @@ static const struct ht_route routes[] = {
     {"DELETE", "/things/{name}", 0, nothing, "deletes"},
     {"POST", "/slow/{name}", 1000, slow, "waits"},
     {"GET", "/listed", 0, listed, "joins", 7},
+    {"GET", "/target/{name}", 0, target, "tells what was sent"},
 };
 
 struct answer {
@@ -163,6 +171,10 @@ static struct ht_server *open_server(void)
     return server;
 }
 
+#define UNREADABLE(part)                                            \
+    "{\"error_code\":400,\"message\":\"HTTP 400 Bad Request: " part \
+    " is no text: it has a byte that is no UTF-8, a NUL, or a '%' without two digits\"}"
+
 static void test_routes(void **state)
 {
     struct ht_server *server = open_server();
@@ -182,10 +194,17 @@ static void test_routes(void **state)
            "{\"error_code\":404,\"message\":\"HTTP 404 Not Found\"}");
     expect(port, "GET", "/things/", NULL, 404,
            "{\"error_code\":404,\"message\":\"HTTP 404 Not Found\"}");
-    expect(port, "GET", "/things/a%00b", NULL, 400,
-           "{\"error_code\":400,\"message\":\"HTTP 400 Bad Request\"}");
-    expect(port, "GET", "/things/a%FF", NULL, 400,
-           "{\"error_code\":400,\"message\":\"HTTP 400 Bad Request\"}");
+    expect(port, "GET", "/things/a%00b", NULL, 400, UNREADABLE("{name} of the path"));
+    expect(port, "GET", "/things/a%FF", NULL, 400, UNREADABLE("{name} of the path"));
+    expect(port, "GET", "/things/a%2", NULL, 400, UNREADABLE("{name} of the path"));
+    expect(port, "POST", "/things/1/parts/%zz", "", 400, UNREADABLE("{part} of the path"));
+    expect(port, "GET", "/things/a?x=1&q=b%00", NULL, 400,
+           UNREADABLE("parameter 'q' of the query"));
+    expect(port, "GET", "/things/a?q=%ff", NULL, 400, UNREADABLE("parameter 'q' of the query"));
+    expect(port, "DELETE", "/things/a?p%20q=%", NULL, 400,
+           UNREADABLE("parameter 'p q' of the query"));
+    expect(port, "GET", "/target/a%2Fb?q=x+y%2B%26z&a+b&c=", NULL, 200,
+           "/target/a%2Fb?q=x+y%2B%26z&a+b&c=");
     expect(port, "DELETE", "/things/a", NULL, 204, "");
     expect(port, "HEAD", "/things/a", NULL, 200, "");
     ht_server_close(server);

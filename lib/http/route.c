@@ -25,17 +25,19 @@ char *ht_percent_decode(struct bs_arena *arena, const char *text, size_t len)
 {
     char *out = bs_arena_alloc(arena, len + 1), *to = out;
     for (size_t i = 0; i < len; i++) {
-        if (text[i] == '%' && i + 2 < len && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0) {
-            *to = (char)(hex(text[i + 1]) << 4 | hex(text[i + 2]));
-            if (*to++ == '\0')
-                return NULL;
-            i += 2;
-        } else {
+        if (text[i] != '%') {
             *to++ = text[i];
+            continue;
         }
+        if (i + 2 >= len || hex(text[i + 1]) < 0 || hex(text[i + 2]) < 0)
+            return NULL;
+        *to = (char)(hex(text[i + 1]) << 4 | hex(text[i + 2]));
+        if (*to++ == '\0')
+            return NULL;
+        i += 2;
     }
     *to = '\0';
-    return out;
+    return bs_utf8_valid(bs_bytes(out, (size_t)(to - out))) ? out : NULL;
 }
 
 /* false: more parts than any pattern has. */
@@ -81,16 +83,17 @@ static bool path_matches(const char *pattern, const struct segments *path)
 }
 
 static bool take_params(const struct segments *pattern, const struct segments *path,
-                        struct bs_arena *arena, const char *params[4])
+                        struct bs_arena *arena, const char *params[4], const char **ret_part)
 {
     size_t count = 0;
     for (size_t i = 0; i < path->count && count < PARAMS_MAX; i++) {
         if (!is_param(pattern->text[i], pattern->len[i]))
             continue;
         params[count] = ht_percent_decode(arena, path->text[i], path->len[i]);
-        if (params[count] == NULL || !bs_utf8_valid(bs_bytes_text(params[count])))
+        if (params[count++] == NULL) {
+            *ret_part = bs_arena_strndup(arena, pattern->text[i], pattern->len[i]);
             return false;
-        count++;
+        }
     }
     return true;
 }
@@ -98,11 +101,11 @@ static bool take_params(const struct segments *pattern, const struct segments *p
 enum ht_match ht_route_find(const struct ht_route *routes, size_t count, const char *method,
                             const char *path, struct bs_arena *arena,
                             const struct ht_route **ret_route, const char *params[4],
-                            const char **ret_allow)
+                            const char **ret_detail)
 {
     const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
     struct segments parts, pattern;
-    *ret_allow = NULL;
+    *ret_detail = NULL;
     if (!split(path, &parts))
         return HT_NO_PATH;
     for (size_t i = 0; i < count; i++) {
@@ -111,10 +114,11 @@ enum ht_match ht_route_find(const struct ht_route *routes, size_t count, const c
         if (strcmp(routes[i].method, wanted) == 0) {
             *ret_route = &routes[i];
             split(routes[i].pattern, &pattern);
-            return take_params(&pattern, &parts, arena, params) ? HT_MATCH : HT_BAD_ENCODING;
+            return take_params(&pattern, &parts, arena, params, ret_detail) ? HT_MATCH
+                                                                            : HT_BAD_ENCODING;
         }
-        *ret_allow = *ret_allow ? bs_arena_printf(arena, "%s, %s", *ret_allow, routes[i].method)
-                                : routes[i].method;
+        *ret_detail = *ret_detail ? bs_arena_printf(arena, "%s, %s", *ret_detail, routes[i].method)
+                                  : routes[i].method;
     }
-    return *ret_allow ? HT_NO_METHOD : HT_NO_PATH;
+    return *ret_detail ? HT_NO_METHOD : HT_NO_PATH;
 }

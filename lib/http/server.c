@@ -12,6 +12,7 @@
 #include "lib/http/connections.h"
 #include "lib/http/http.h"
 #include "lib/http/listen.h"
+#include "lib/http/query.h"
 #include "lib/http/route.h"
 
 #include "lib/base/mem.h"
@@ -61,7 +62,7 @@ struct exchange {
     struct ht_connection *connection;
     struct ht_request request;
     const struct ht_route *route;
-    const char *allow;
+    const char *allow; /* with 405: the methods of the path */
     struct bs_buf body;
     struct ht_response response;
     int refused;   /* status that the server answers itself, or 0 */
@@ -196,10 +197,13 @@ static enum MHD_Result refuse(struct ht_server *server, struct exchange *x,
                               struct MHD_Connection *connection)
 {
     struct ht_response response = {.status = x->refused};
+    const char *text = refusal_text(x->refused);
+    if (x->request.why)
+        text = bs_arena_printf(&x->arena, "%s: %s", text, x->request.why);
     if (server->options.error_body)
-        server->options.error_body(x->refused, refusal_text(x->refused), &response.body);
+        server->options.error_body(x->refused, text, &response.body);
     else
-        ht_error(&response, x->refused, x->refused, "%s", refusal_text(x->refused));
+        ht_error(&response, x->refused, x->refused, "%s", text);
     return send_response(server, x, connection, &response);
 }
 
@@ -242,10 +246,26 @@ static uint64_t announced_length(struct MHD_Connection *connection)
     return text ? strtoull(text, NULL, 10) : 0;
 }
 
+/* What a handler would take for absent, or for another text, must not be told apart by it. */
+static void refuse_unreadable(struct exchange *x, const char *part)
+{
+    if (part == NULL)
+        part = ht_query_unreadable(&x->request);
+    if (part == NULL)
+        return;
+    x->refused = 400;
+    x->request.why =
+        bs_arena_printf(&x->arena,
+                        "%s is no text: it has a byte that is no UTF-8, a NUL, or a '%%' "
+                        "without two digits",
+                        part);
+}
+
 static struct exchange *exchange_new(const struct ht_server *server,
                                      struct MHD_Connection *connection, const char *url,
                                      const char *method)
 {
+    const char *detail;
     struct exchange *x = bs_new(struct exchange);
     bs_arena_init(&x->arena);
     x->connection =
@@ -260,18 +280,20 @@ static struct exchange *exchange_new(const struct ht_server *server,
     if (x->refused)
         return x;
     switch (ht_route_find(server->options.routes, server->options.route_count, method,
-                          x->request.path, &x->arena, &x->route, x->request.params, &x->allow)) {
+                          x->request.path, &x->arena, &x->route, x->request.params, &detail)) {
     case HT_MATCH:
         x->refused = x->route->body_max && is_encoded(connection) ? 415 : 0;
+        refuse_unreadable(x, NULL);
         break;
     case HT_NO_PATH:
         x->refused = 404;
         break;
     case HT_NO_METHOD:
         x->refused = 405;
+        x->allow = detail;
         break;
     case HT_BAD_ENCODING:
-        x->refused = 400;
+        refuse_unreadable(x, bs_arena_printf(&x->arena, "%s of the path", detail));
         break;
     }
     return x;
@@ -493,65 +515,6 @@ void ht_server_close(struct ht_server *server)
     MHD_stop_daemon(server->daemon);
     close(server->fd); /* its threads have taken it out of their epoll sets only now */
     server_free(server);
-}
-
-const char *ht_query(const struct ht_request *request, const char *name)
-{
-    const char *value = NULL;
-    size_t len = 0;
-    if (MHD_lookup_connection_value_n(request->mhd, MHD_GET_ARGUMENT_KIND, name, strlen(name),
-                                      &value, &len) != MHD_YES)
-        return NULL;
-    return value ? ht_percent_decode(request->arena, value, len) : "";
-}
-
-static enum MHD_Result put_argument(void *ctx, enum MHD_ValueKind kind, const char *name,
-                                    const char *value)
-{
-    struct bs_buf *out = ctx;
-    (void)kind;
-    bs_buf_puts(out, memchr(out->data, '?', out->len) ? "&" : "?");
-    bs_buf_puts(out, name);
-    if (value) {
-        bs_buf_puts(out, "=");
-        bs_buf_puts(out, value);
-    }
-    return MHD_YES;
-}
-
-/* Nothing is unescaped before a handler asks for it, so the parts are as they were sent. */
-const char *ht_target(const struct ht_request *request)
-{
-    struct bs_buf out = BS_BUF_INIT;
-    const char *text;
-    bs_buf_puts(&out, request->sent_path);
-    MHD_get_connection_values(request->mhd, MHD_GET_ARGUMENT_KIND, put_argument, &out);
-    text = bs_arena_strndup(request->arena, (const char *)out.data, out.len);
-    bs_buf_deinit(&out);
-    return text;
-}
-
-struct nth {
-    const char *name, *value;
-    unsigned left;
-};
-
-static enum MHD_Result find_nth(void *ctx, enum MHD_ValueKind kind, const char *name,
-                                const char *value)
-{
-    struct nth *nth = ctx;
-    (void)kind;
-    if (strcmp(name, nth->name) != 0 || nth->left-- > 0)
-        return MHD_YES;
-    nth->value = value ? value : "";
-    return MHD_NO;
-}
-
-const char *ht_query_at(const struct ht_request *request, const char *name, unsigned i)
-{
-    struct nth nth = {.name = name, .left = i};
-    MHD_get_connection_values(request->mhd, MHD_GET_ARGUMENT_KIND, find_nth, &nth);
-    return nth.value ? ht_percent_decode(request->arena, nth.value, strlen(nth.value)) : NULL;
 }
 
 const char *ht_header(const struct ht_request *request, const char *name)
