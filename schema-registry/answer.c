@@ -115,8 +115,9 @@ bool sr_put_content(struct sr_call *call, const char *holder, const struct sr_co
     struct sr_content form;
     char guid[SR_GUID_TEXT];
     sr_content_guid(content, guid);
-    bs_buf_printf(
-        out, "%s\"guid\":\"%s\",\"schemaType\":", out->data[out->len - 1] == '{' ? "" : ",", guid);
+    bs_buf_puts(out, out->data[out->len - 1] == '{' ? "\"guid\":\"" : ",\"guid\":\"");
+    bs_buf_puts(out, guid);
+    bs_buf_puts(out, "\",\"schemaType\":");
     sr_put_text(out, type ? type : "AVRO");
     if (type) { /* kept for others, not understood here */
         sr_content_put_members(content, out);

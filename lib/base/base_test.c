@@ -82,6 +82,39 @@ static void json_strings_are_escaped(void **state)
     bs_buf_deinit(&buf);
 }
 
+/* Whatever stands where one piece of the text ends and the next begins. */
+static void long_json_strings_are_escaped(void **state)
+{
+    static const struct {
+        const char *raw, *escaped;
+    } parts[] = {{"\xe2\x82\xac", "\xe2\x82\xac"},
+                 {"\x01", "\\u0001"},
+                 {"\"\\", "\\\"\\\\"},
+                 {"\xe2\x82", "\\ufffd\\ufffd"}};
+    struct bs_buf raw = BS_BUF_INIT, want = BS_BUF_INIT, got = BS_BUF_INIT;
+    (void)state;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        for (size_t before = 0; before < 140; before++) {
+            raw.len = want.len = got.len = 0;
+            bs_buf_puts(&want, "\"");
+            for (size_t k = 0; k < before; k++) {
+                bs_buf_puts(&raw, "a");
+                bs_buf_puts(&want, "a");
+            }
+            for (size_t k = 0; k < 70; k++) {
+                bs_buf_puts(&raw, parts[i].raw);
+                bs_buf_puts(&want, parts[i].escaped);
+            }
+            bs_buf_puts(&want, "\"");
+            bs_buf_put_json_string(&got, (const char *)raw.data, raw.len);
+            assert_string_equal(bs_buf_text(&got), bs_buf_text(&want));
+        }
+    }
+    bs_buf_deinit(&raw);
+    bs_buf_deinit(&want);
+    bs_buf_deinit(&got);
+}
+
 static void arena_gives_aligned_memory_and_resets(void **state)
 {
     struct bs_arena arena = BS_ARENA_INIT;
@@ -192,6 +225,7 @@ int main(void)
         cmocka_unit_test(varints_round_trip_and_refuse_short_input),
         cmocka_unit_test(utf8_follows_rfc_3629),
         cmocka_unit_test(json_strings_are_escaped),
+        cmocka_unit_test(long_json_strings_are_escaped),
         cmocka_unit_test(arena_gives_aligned_memory_and_resets),
         cmocka_unit_test(options_are_checked_and_name_their_source),
         cmocka_unit_test(metrics_print_by_family),

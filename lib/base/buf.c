@@ -107,43 +107,54 @@ static size_t utf8_sequence(const uint8_t *p, const uint8_t *end)
     return want;
 }
 
-static void put_escaped(struct bs_buf *buf, uint8_t c)
+/* Writes at `to` and returns what is behind it; 6 bytes at most. */
+static uint8_t *escape(uint8_t *to, uint8_t c)
 {
     static const char digits[] = "0123456789abcdef";
-    char text[] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
-    const char *short_form = c == '"' || c == '\\' ? (const char *)&c
-                             : c == '\n'           ? "n"
-                             : c == '\r'           ? "r"
-                             : c == '\t'           ? "t"
-                                                   : NULL;
-    if (short_form)
-        text[1] = *short_form;
-    bs_buf_put(buf, text, short_form ? 2 : sizeof text);
+    const char text[] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
+    char short_form = c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\t' ? 't' : '\0';
+    if (short_form) {
+        *to++ = '\\';
+        *to++ = (uint8_t)short_form;
+        return to;
+    }
+    memcpy(to, text, sizeof text);
+    return to + sizeof text;
 }
 
-/* What needs no change goes over in runs. */
+/* Texts with many quotes, such as schemas, are the usual ones: room is made for a piece at a time,
+ * in which a byte becomes ESCAPED_MAX at most. */
 void bs_buf_put_json_string(struct bs_buf *buf, const char *text, size_t len)
 {
-    const uint8_t *p = (const uint8_t *)text, *end = len ? p + len : p, *from = p;
+    enum { PIECE = 64, ESCAPED_MAX = 6 };
+    const uint8_t *p = (const uint8_t *)text, *end = len ? p + len : p;
+    bs_buf_reserve(buf, len + 2);
     bs_buf_put_u8(buf, '"');
     while (p < end) {
-        size_t n = 1;
-        if (*p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\') {
-            p++;
-            continue;
-        }
-        if (*p >= 0x80 && (n = utf8_sequence(p, end)) > 0) {
+        const uint8_t *stop = end - p > PIECE ? p + PIECE : end;
+        uint8_t *to = bs_buf_reserve(buf, (size_t)PIECE * ESCAPED_MAX);
+        while (p < stop) {
+            uint8_t c = *p;
+            size_t n = 1;
+            if (c == '"' || c == '\\') {
+                *to++ = '\\';
+                *to++ = c;
+            } else if (c < 0x20) {
+                to = escape(to, c);
+            } else if (c < 0x80) {
+                *to++ = c;
+            } else if ((n = utf8_sequence(p, end)) > 0) {
+                memcpy(to, p, n);
+                to += n;
+            } else {
+                memcpy(to, "\\ufffd", 6);
+                to += 6;
+                n = 1;
+            }
             p += n;
-            continue;
         }
-        bs_buf_put(buf, from, (size_t)(p - from));
-        if (n == 0)
-            bs_buf_puts(buf, "\\ufffd");
-        else
-            put_escaped(buf, *p);
-        from = ++p;
+        buf->len = (size_t)(to - buf->data);
     }
-    bs_buf_put(buf, from, (size_t)(end - from));
     bs_buf_put_u8(buf, '"');
 }
 

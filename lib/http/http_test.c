@@ -514,6 +514,55 @@ static void test_fields(void **state)
     ht_server_close(server);
 }
 
+/* A request of so many bytes and fields, most of them in X-List. */
+static size_t put_head(struct bs_buf *out, size_t bytes, unsigned fields)
+{
+    size_t from;
+    bs_buf_reset(out);
+    bs_buf_puts(out, "GET /listed?q=1 HTTP/1.1\r\n" HOST "X-Request-ID: ");
+    for (unsigned i = 0; i < 1024; i++)
+        bs_buf_puts(out, "i");
+    for (unsigned i = 3; i < fields; i++)
+        bs_buf_printf(out, "\r\nX-%u: %u", i, i);
+    bs_buf_puts(out, "\r\nX-List: ");
+    from = out->len;
+    while (out->len + 4 < bytes)
+        bs_buf_puts(out, "z");
+    bs_buf_puts(out, "\r\n\r\n");
+    return out->len - 4 - from;
+}
+
+/* 8 KiB are taken, with as many fields as anyone sends; what is too long for a connection's memory
+ * gets an answer, too, and ends it. */
+static void test_long_heads(void **state)
+{
+    struct ht_options options = {
+        .listen = "127.0.0.1:0", .routes = routes, .route_count = sizeof routes / sizeof *routes};
+    struct bs_buf head = BS_BUF_INIT;
+    struct ht_server *server;
+    struct bs_error err;
+    int port;
+    (void)state;
+    assert_int_equal(ht_server_open(&options, &server, &err), 0);
+    port = ht_server_port(server);
+    for (unsigned fields = 3; fields <= 64; fields++) {
+        char length[64];
+        size_t list = put_head(&head, 8192, fields);
+        assert_int_equal(head.len, 8192);
+        snprintf(length, sizeof length, "Content-Length: %zu\r\n\r\nzzz", list);
+        expect_raw(port, bs_buf_text(&head), (const char *[]){"200 OK", "iii\r\n", length, NULL});
+    }
+    put_head(&head, 20000, 4);
+    expect_raw(port, bs_buf_text(&head),
+               (const char *[]){"HTTP/1.1 431 ", "Connection: close", NULL});
+    bs_buf_reset(&head);
+    bs_buf_printf(&head, "GET /%020000d HTTP/1.1\r\n" HOST "\r\n", 0);
+    expect_raw(port, bs_buf_text(&head),
+               (const char *[]){"HTTP/1.1 414 ", "Connection: close", NULL});
+    bs_buf_deinit(&head);
+    ht_server_close(server);
+}
+
 /* A request whose end two readers may see in different places is refused and ends its connection:
  * what follows is not a request. */
 static void test_ambiguous_length(void **state)
@@ -655,12 +704,13 @@ static void test_idle_clients(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routes),           cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_body_limit),       cmocka_unit_test(test_listen),
-        cmocka_unit_test(test_bodies_limit),     cmocka_unit_test(test_blocking),
-        cmocka_unit_test(test_fields),           cmocka_unit_test(test_expect_continue),
-        cmocka_unit_test(test_slow_clients),     cmocka_unit_test(test_idle_clients),
-        cmocka_unit_test(test_ambiguous_length), cmocka_unit_test(test_heavy),
+        cmocka_unit_test(test_routes),          cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_body_limit),      cmocka_unit_test(test_listen),
+        cmocka_unit_test(test_bodies_limit),    cmocka_unit_test(test_blocking),
+        cmocka_unit_test(test_fields),          cmocka_unit_test(test_long_heads),
+        cmocka_unit_test(test_expect_continue), cmocka_unit_test(test_slow_clients),
+        cmocka_unit_test(test_idle_clients),    cmocka_unit_test(test_ambiguous_length),
+        cmocka_unit_test(test_heavy),
     };
     int rc;
     curl_global_init(CURL_GLOBAL_DEFAULT);

@@ -58,26 +58,28 @@ static bool split(const char *path, struct segments *s)
     return true;
 }
 
-static bool is_param(const char *text, size_t len)
+static bool is_param(const char *pattern)
 {
-    return len > 2 && text[0] == '{' && text[len - 1] == '}';
+    return *pattern == '{';
 }
 
-/* Walks the pattern, most of which differ in their first part. */
+/* Walks the pattern, most of which differ in their first letter. */
 static bool path_matches(const char *pattern, const struct segments *path)
 {
     for (size_t i = 0; i < path->count; i++) {
-        const char *end;
-        size_t len;
+        size_t len = path->len[i];
         if (*pattern++ != '/')
             return false;
-        end = strchrnul(pattern, '/');
-        len = (size_t)(end - pattern);
-        if (is_param(pattern, len)
-                ? path->len[i] == 0
-                : len != path->len[i] || memcmp(pattern, path->text[i], len) != 0)
+        if (is_param(pattern)) {
+            if (len == 0)
+                return false;
+            pattern = strchrnul(pattern, '/');
+        } else if (strncmp(pattern, path->text[i], len) == 0 &&
+                   (pattern[len] == '/' || pattern[len] == '\0')) {
+            pattern += len;
+        } else {
             return false;
-        pattern = end;
+        }
     }
     return *pattern == '\0' || strcmp(pattern, "/") == 0;
 }
@@ -87,7 +89,7 @@ static bool take_params(const struct segments *pattern, const struct segments *p
 {
     size_t count = 0;
     for (size_t i = 0; i < path->count && count < PARAMS_MAX; i++) {
-        if (!is_param(pattern->text[i], pattern->len[i]))
+        if (!is_param(pattern->text[i]))
             continue;
         params[count] = ht_percent_decode(arena, path->text[i], path->len[i]);
         if (params[count++] == NULL) {

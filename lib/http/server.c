@@ -35,7 +35,14 @@ enum {
     STEP_MS = 30000,
     BODIES_MAX = 128 << 20,
     BODY_FIRST = 64 * 1024,
-    ID_MAX = 1024, /* bytes of an X-Request-ID */
+    HEAD_MAX = 8192, /* request line and fields that are taken for sure */
+    FIELDS = 64,     /* of these */
+    /* Of a connection, with what libmicrohttpd needs for a field, and the answer's head. It clears
+     * one and a half times as much for each request. */
+    CONNECTION_BYTES = HEAD_MAX + FIELDS * 64 + 4096,
+    ID_MAX = 1024,       /* bytes of an X-Request-ID */
+    ARENA_FIRST = 912,   /* of a request; with its head small enough for malloc's quick lists */
+    ANSWER_FIRST = 1024, /* most answers fit, with what is kept free behind them */
     LANE_THREADS = 1,
     BLOCKING_MAX = 1024,
 };
@@ -266,8 +273,9 @@ static struct exchange *exchange_new(const struct ht_server *server,
                                      const char *method)
 {
     const char *detail;
-    struct exchange *x = bs_new(struct exchange);
-    bs_arena_init(&x->arena);
+    struct exchange *x = bs_alloc(sizeof *x); /* calloc knows no quick lists */
+    *x = (struct exchange){0};
+    bs_arena_reserve(&x->arena, ARENA_FIRST);
     x->connection =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     ht_connection_step(server->connections, x->connection, 0, 0);
@@ -328,6 +336,7 @@ static int run_handler(const struct ht_server *server, struct exchange *x)
     int rc;
     x->request.body = bs_buf_bytes(&x->body);
     x->request.route = x->route;
+    bs_buf_reserve(&x->response.body, ANSWER_FIRST);
     rc = x->route->handler(server->options.ctx, &x->request, &x->response);
     if (rc == HT_BLOCKS || rc == HT_HEAVY) {
         x->request.runs += x->request.may_block;
@@ -465,7 +474,8 @@ static struct MHD_Daemon *start_daemon(struct ht_server *server, int fd, unsigne
     return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
                             handle, server, MHD_OPTION_LISTEN_SOCKET, fd,
                             MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT,
-                            connections_max(options), MHD_OPTION_CONNECTION_TIMEOUT,
+                            connections_max(options), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
                             (unsigned)IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, request_completed,
                             server, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, server,
                             MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL, MHD_OPTION_END);
