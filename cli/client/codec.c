@@ -47,11 +47,6 @@ int cl_file_read(const char *file, struct bs_buf *out, struct bs_error *err)
     return rc;
 }
 
-static bool is_avro(const struct cl_codec *codec)
-{
-    return codec->format == CL_AVRO || codec->format == CL_AVRO_JSON;
-}
-
 int cl_serde_add(struct cl_serde *serde, const char *arg)
 {
     if (strchr(arg, '=') == NULL)
@@ -84,42 +79,52 @@ int cl_serde_client(const struct cl_serde *serde, struct rc_client **ret, struct
     return rc;
 }
 
-int cl_codec_open(struct cl_codec *codec, const struct cl_serde *serde, bool key,
-                  struct bs_error *err)
+static int schema_read(const char *file, struct sd_schema **ret, struct bs_error *err)
+{
+    struct bs_buf text = BS_BUF_INIT;
+    int rc = cl_file_read(file, &text, err);
+    if (rc == 0) {
+        rc = sd_schema_parse(bs_buf_bytes(&text), true, NULL, 0, ret, err);
+        if (rc != 0)
+            bs_error_wrap(err, "%s", file);
+    }
+    bs_buf_deinit(&text);
+    return rc;
+}
+
+int cl_codec_open(struct cl_codec *codec, const struct cl_serde *serde, const char *topic, bool key,
+                  const char *reader, struct bs_error *err)
 {
     struct bs_config *config;
     struct rc_serializer_options options = {.key = key, .url = serde->url};
-    int rc;
-    if (!is_avro(codec))
+    struct sd_schema *schema = NULL;
+    int rc = 0;
+    if (!cl_format_is_avro(codec->format))
         return 0;
+    codec->topic = topic;
     options.config = config = rc_serde_config_new();
-    rc = read_settings(serde, key, config, err);
+    if (reader)
+        rc = schema_read(reader, &schema, err);
+    options.reader = schema;
+    if (rc == 0)
+        rc = read_settings(serde, key, config, err);
     if (rc == 0)
         rc = rc_serializer_new(&options, &codec->serializer, err);
+    sd_schema_unref(schema);
     bs_config_free(config);
     return rc;
 }
 
-int cl_codec_resolve(struct cl_codec *codec, const char *topic, const char *file,
-                     struct bs_error *err)
+int cl_codec_resolve(struct cl_codec *codec, const char *file, struct bs_error *err)
 {
-    struct bs_buf text = BS_BUF_INIT;
     const struct rc_writing *writing;
     int rc = 0;
-    if (!is_avro(codec))
+    if (!cl_format_is_avro(codec->format))
         return 0;
-    codec->topic = topic;
-    if (file) {
-        rc = cl_file_read(file, &text, err);
-        if (rc == 0) {
-            rc = sd_schema_parse(bs_buf_bytes(&text), true, NULL, 0, &codec->schema, err);
-            if (rc != 0)
-                bs_error_wrap(err, "%s", file);
-        }
-        bs_buf_deinit(&text);
-    }
+    if (file)
+        rc = schema_read(file, &codec->schema, err);
     if (rc == 0)
-        rc = rc_serializer_pick(codec->serializer, topic, codec->schema, &writing, err);
+        rc = rc_serializer_pick(codec->serializer, codec->topic, codec->schema, &writing, err);
     if (rc == BS_ENOTFOUND && file == NULL)
         bs_error_wrap(err, "no schema to write with: give --schema FILE.avsc");
     return rc;
@@ -190,12 +195,9 @@ static int read_avro(struct cl_codec *codec, struct bs_bytes header, struct bs_b
                      struct bs_buf *out, struct bs_error *err)
 {
     struct sd_schema *schema = NULL;
-    struct bs_bytes payload;
     struct sd_value value;
-    int32_t id = 0;
-    int rc = rc_serializer_open(codec->serializer, header, bytes, &id, &schema, &payload, err);
-    if (rc == 0)
-        rc = sd_payload_read(sd_schema_root(schema), payload, &codec->arena, &value, err);
+    int rc = rc_serializer_read(codec->serializer, codec->topic, header, bytes, &codec->arena,
+                                &schema, &value, err);
     if (rc == 0)
         rc = codec->format == CL_AVRO
                  ? sd_json_write(&value, true, out, err)

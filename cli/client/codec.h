@@ -10,7 +10,7 @@ enum cl_format { CL_STRING, CL_JSON, CL_HEX, CL_AVRO, CL_AVRO_JSON };
 struct cl_codec {
     enum cl_format format;
     struct rc_serializer *serializer; /* Avro; owned */
-    const char *topic;                /* writing Avro */
+    const char *topic;                /* Avro */
     struct sd_schema *schema;         /* writing Avro: of the file, or NULL: the registry's */
     struct bs_arena arena;            /* of the record at hand */
 };
@@ -25,18 +25,22 @@ struct cl_serde {
 #define CL_FORMATS "string, json, avro, avro-json, hex"
 /* One of CL_FORMATS. */
 int cl_format_parse(const char *name, enum cl_format *ret);
+static inline bool cl_format_is_avro(enum cl_format format)
+{
+    return format == CL_AVRO || format == CL_AVRO_JSON;
+}
 void cl_codec_deinit(struct cl_codec *codec); /* accepts a zeroed one */
 /* For --serde. BS_EINVAL: not NAME=VALUE. */
 int cl_serde_add(struct cl_serde *serde, const char *arg);
 /* A client of the registry alone. */
 int cl_serde_client(const struct cl_serde *serde, struct rc_client **ret, struct bs_error *err);
-/* With an Avro format: the serializer for keys or values. */
-int cl_codec_open(struct cl_codec *codec, const struct cl_serde *serde, bool key,
-                  struct bs_error *err);
+/* With an Avro format: the serializer for keys or values of `topic`. `reader`: file of the schema
+ * that records are read with, or NULL: as they were written, unless the options say otherwise. */
+int cl_codec_open(struct cl_codec *codec, const struct cl_serde *serde, const char *topic, bool key,
+                  const char *reader, struct bs_error *err);
 /* Writing Avro: finds the schema to write with, from that of `file` (NULL: none) and as the options
  * say. One that the registry refuses is an error that holds its message, which names the field. */
-int cl_codec_resolve(struct cl_codec *codec, const char *topic, const char *file,
-                     struct bs_error *err);
+int cl_codec_resolve(struct cl_codec *codec, const char *file, struct bs_error *err);
 /* Text → bytes of the record, appended. *ret_header, for the record's headers, is without pointer
  * when the bytes say the schema themselves; valid until the next call. */
 int cl_codec_write(struct cl_codec *codec, struct bs_bytes text, struct bs_buf *out,

@@ -21,13 +21,16 @@ enum {
     KEY_UNTIL,
     KEY_SHOW,
     KEY_UNCOMMITTED,
-    KEY_SERDE
+    KEY_SERDE,
+    KEY_SCHEMA,
+    KEY_KEY_SCHEMA
 };
 
 struct consume_args {
     struct cl_kafka kafka;
     struct cl_printer printer;
     const char *topic, *group;
+    const char *schema, *key_schema; /* files; NULL: what each record was written with */
     struct cl_serde serde;
     int64_t from; /* offset, RD_KAFKA_OFFSET_BEGINNING or _END; with by_time a timestamp in ms */
     bool by_time, until_end, uncommitted;
@@ -56,6 +59,13 @@ static const struct argp_option OPTIONS[] = {
      .doc = "Of values: string (default), json, avro (by the registry), avro-json (the same in "
             "Avro's JSON encoding), hex"},
     {.name = "key-format", .key = KEY_KEY_FORMAT, .arg = "FORMAT", .doc = "Of keys; string"},
+    {.name = "schema",
+     .key = KEY_SCHEMA,
+     .arg = "FILE.avsc",
+     .doc =
+         "Read values with this schema, whatever they were written with: Avro's resolution, with "
+         "defaults, aliases and promotions"},
+    {.name = "key-schema", .key = KEY_KEY_SCHEMA, .arg = "FILE.avsc", .doc = "Keys, likewise"},
     {.name = "show",
      .key = KEY_SHOW,
      .arg = "WHAT",
@@ -137,6 +147,10 @@ static void check_args(struct argp_state *state, struct consume_args *args)
 {
     if (args->topic == NULL)
         argp_error(state, "which topic?");
+    if (args->schema && !cl_format_is_avro(args->printer.value.format))
+        argp_error(state, "--schema goes with --format avro or avro-json");
+    if (args->key_schema && !cl_format_is_avro(args->printer.key.format))
+        argp_error(state, "--key-schema goes with --key-format avro or avro-json");
     if (args->group && (args->by_time || args->from >= 0 || args->partition >= 0))
         argp_error(state, "with --group, --from takes beginning or end (where a group without "
                           "positions starts), and no --partition");
@@ -185,6 +199,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_SERDE:
         if (cl_serde_add(&args->serde, arg) != 0)
             argp_error(state, "--serde takes NAME=VALUE, not '%s'", arg);
+        return 0;
+    case KEY_SCHEMA:
+        args->schema = arg;
+        return 0;
+    case KEY_KEY_SCHEMA:
+        args->key_schema = arg;
         return 0;
     case ARGP_KEY_ARG:
         if (args->topic)
@@ -248,9 +268,11 @@ static int start(struct consume_args *args, struct bs_error *err)
     if (rc == 0)
         rc = cl_kafka_topic(&args->kafka, args->topic, &metadata, &topic, err);
     if (rc == 0)
-        rc = cl_codec_open(&args->printer.key, &args->serde, true, err);
+        rc = cl_codec_open(&args->printer.key, &args->serde, args->topic, true, args->key_schema,
+                           err);
     if (rc == 0)
-        rc = cl_codec_open(&args->printer.value, &args->serde, false, err);
+        rc = cl_codec_open(&args->printer.value, &args->serde, args->topic, false, args->schema,
+                           err);
     if (rc == 0)
         rc = list_partitions(args, topic, err);
     if (rc == 0 && args->group) {

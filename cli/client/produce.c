@@ -164,13 +164,13 @@ static int open_all(struct produce_args *args, struct bs_error *err)
     if (metadata)
         rd_kafka_metadata_destroy(metadata);
     if (rc == 0)
-        rc = cl_codec_open(&args->key, &args->serde, true, err);
+        rc = cl_codec_open(&args->key, &args->serde, args->topic, true, NULL, err);
     if (rc == 0)
-        rc = cl_codec_open(&args->value, &args->serde, false, err);
+        rc = cl_codec_open(&args->value, &args->serde, args->topic, false, NULL, err);
     if (rc == 0)
-        rc = cl_codec_resolve(&args->key, args->topic, args->key_schema, err);
+        rc = cl_codec_resolve(&args->key, args->key_schema, err);
     if (rc == 0)
-        rc = cl_codec_resolve(&args->value, args->topic, args->schema, err);
+        rc = cl_codec_resolve(&args->value, args->schema, err);
     return rc;
 }
 

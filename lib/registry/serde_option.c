@@ -8,6 +8,10 @@
 
 #define NO_RULES "rule sets are stored by the registry and not run by this serializer"
 #define NO_JAVA  "concerns Java classes; Weir has one model of records"
+#define NO_CLASS                                                                                   \
+    "there is no class whose schema could read; a file does it (schema = in a pipeline, --schema " \
+    "in "                                                                                          \
+    "weir consume), or use.latest.version"
 #define NO_TLS                                                                                  \
     "not here yet: https is checked against the certificates of the system; put the authority " \
     "there"
@@ -63,7 +67,7 @@ static const struct bs_option ROWS[] = {
      .type = BS_OPT_BOOL,
      .def = "true",
      .doc = "register the own schema when the subject has it not; while true, use.schema.id, "
-            "use.latest.with.metadata and use.latest.version do nothing"},
+            "use.latest.with.metadata and use.latest.version do nothing for writing"},
     {.name = "use.schema.id",
      .type = BS_OPT_INT,
      .def = "-1",
@@ -76,11 +80,13 @@ static const struct bs_option ROWS[] = {
      .doc = "with use.schema.id: its schema must be able to read what the own schema writes"},
     {.name = "use.latest.with.metadata",
      .type = BS_OPT_STRING,
-     .doc = "write with the newest version with these metadata properties, NAME=VALUE,NAME=VALUE"},
+     .doc = "write and read with the newest version with these metadata properties, "
+            "NAME=VALUE,NAME=VALUE"},
     {.name = "use.latest.version",
      .type = BS_OPT_BOOL,
      .def = "false",
-     .doc = "write with the subject's latest version; without an own schema always so"},
+     .doc = "write and read with the subject's latest version; who writes without an own schema "
+            "always does"},
     {.name = "latest.compatibility.strict",
      .type = BS_OPT_BOOL,
      .def = "true",
@@ -141,7 +147,18 @@ static const struct bs_option ROWS[] = {
      .type = BS_OPT_INT,
      .flags = BS_OPT_IGNORED,
      .doc = "max.schemas.per.subject is the bound"},
-    {.name = "specific.avro.reader", .type = BS_OPT_BOOL, .flags = BS_OPT_IGNORED, .doc = NO_JAVA},
+    {.name = "specific.avro.reader",
+     .type = BS_OPT_BOOL,
+     .def = "false",
+     .doc = "true is refused: " NO_CLASS},
+    {.name = "specific.avro.key.type",
+     .type = BS_OPT_STRING,
+     .flags = BS_OPT_REFUSED,
+     .doc = NO_CLASS},
+    {.name = "specific.avro.value.type",
+     .type = BS_OPT_STRING,
+     .flags = BS_OPT_REFUSED,
+     .doc = NO_CLASS},
     {.name = "schema.reflection", .type = BS_OPT_BOOL, .flags = BS_OPT_IGNORED, .doc = NO_JAVA},
     {.name = "avro.reflection.allow.null",
      .type = BS_OPT_BOOL,
@@ -181,6 +198,13 @@ static const struct bs_option ROWS[] = {
 
 const struct bs_option_table rc_serde_options = {
     .title = "Avro serializers", .rows = ROWS, .count = sizeof ROWS / sizeof *ROWS};
+
+int rc_serde_check(const struct bs_config *config, struct bs_error *err)
+{
+    if (bs_config_bool(config, "specific.avro.reader"))
+        return bs_error_set(err, BS_EUNSUPPORTED, "option specific.avro.reader: " NO_CLASS);
+    return 0;
+}
 
 static const struct bs_option_table *const TABLES[] = {&rc_serde_options};
 

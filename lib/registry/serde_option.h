@@ -14,6 +14,8 @@ struct bs_config *rc_serde_config_new(void);
  * themselves too. BS_ENOTFOUND names the nearest. */
 int rc_serde_set(struct bs_config *config, bool key, const char *name, const char *value,
                  const char *source, struct bs_error *err);
+/* Values that have the right form but cannot be had; BS_EUNSUPPORTED says what to do. */
+int rc_serde_check(const struct bs_config *config, struct bs_error *err);
 /* Takes over what is set in `from` (which may hold other tables too) and not in `config` yet. What
  * makes a client is taken over only when `config` needs one of its own, and user and password only
  * when that asks the same registry. */

@@ -3,6 +3,7 @@
 #include "lib/registry/serializer.h"
 
 #include "lib/base/mem.h"
+#include "lib/registry/reader.h"
 #include "lib/registry/subject_name.h"
 #include "lib/serde/compat.h"
 
@@ -37,7 +38,8 @@ struct rc_serializer {
     struct entry *entries; /* in order of use */
     struct entry *last;    /* the one picked last: records come in runs */
     struct bs_buf lookup;
-    struct sd_schema *read; /* counted: the one opened last, by read_id */
+    struct rc_reader *reader; /* NULL: with the writers' schemas */
+    struct sd_schema *read;   /* counted: the one opened last, by read_id */
     int32_t read_id;
 };
 
@@ -80,7 +82,10 @@ static int read_options(struct rc_serializer *s, const struct rc_serializer_opti
     const struct bs_config *config = options->config;
     const char *strategy = s->key ? "key.subject.name.strategy" : "value.subject.name.strategy";
     int64_t ttl = bs_config_int(config, "latest.cache.ttl.sec");
-    int rc = rc_strategy_read(bs_config_text(config, strategy), &s->strategy, err);
+    int rc = rc_serde_check(config, err);
+    if (rc < 0)
+        return rc;
+    rc = rc_strategy_read(bs_config_text(config, strategy), &s->strategy, err);
     if (rc < 0)
         return bs_error_wrap(err, "option %s", strategy);
     rc = one_of(config, s->key, "schema.id.serializer", "PrefixSchemaIdSerializer",
@@ -101,6 +106,26 @@ static int read_options(struct rc_serializer *s, const struct rc_serializer_opti
     return 0;
 }
 
+/* Whatever auto.register.schemas says: that is for writing. */
+static bool reads_latest(const struct bs_config *config)
+{
+    return bs_config_text(config, "use.latest.with.metadata") ||
+           bs_config_bool(config, "use.latest.version");
+}
+
+static void open_reader(struct rc_serializer *s, const struct rc_serializer_options *options)
+{
+    struct rc_reader_options reader = {.client = s->client,
+                                       .schema = options->reader,
+                                       .metadata = s->metadata,
+                                       .strategy = s->strategy,
+                                       .key = s->key,
+                                       .ttl_ms = s->ttl_ms,
+                                       .max = s->max};
+    if (options->reader || reads_latest(options->config))
+        s->reader = rc_reader_new(&reader);
+}
+
 int rc_serializer_new(const struct rc_serializer_options *options, struct rc_serializer **ret,
                       struct bs_error *err)
 {
@@ -115,6 +140,7 @@ int rc_serializer_new(const struct rc_serializer_options *options, struct rc_ser
         rc_serializer_free(s);
         return rc;
     }
+    open_reader(s, options);
     *ret = s;
     return 0;
 }
@@ -141,6 +167,7 @@ void rc_serializer_free(struct rc_serializer *s)
         return;
     while (s->entries)
         entry_remove(s, s->entries);
+    rc_reader_free(s->reader);
     sd_schema_unref(s->read);
     rc_client_free(s->own_client);
     bs_free(s->metadata);
@@ -334,9 +361,10 @@ const char *rc_schema_header(bool key)
 
 /* ---- reading ---- */
 
-int rc_serializer_open(struct rc_serializer *s, struct bs_bytes header, struct bs_bytes message,
-                       int32_t *ret_id, struct sd_schema **ret_schema, struct bs_bytes *ret_payload,
-                       struct bs_error *err)
+/* Finds the writer's schema; it is counted. */
+static int open_message(struct rc_serializer *s, struct bs_bytes header, struct bs_bytes message,
+                        int32_t *ret_id, struct sd_schema **ret_schema,
+                        struct bs_bytes *ret_payload, struct bs_error *err)
 {
     struct sd_schema_id id;
     int rc = sd_schema_id_split(s->read_header ? header : (struct bs_bytes){0}, message, &id,
@@ -356,4 +384,37 @@ int rc_serializer_open(struct rc_serializer *s, struct bs_bytes header, struct b
     }
     *ret_schema = sd_schema_ref(s->read);
     return 0;
+}
+
+int rc_serializer_read(struct rc_serializer *s, const char *topic, struct bs_bytes header,
+                       struct bs_bytes message, struct bs_arena *arena,
+                       struct sd_schema **ret_schema, struct sd_value *ret, struct bs_error *err)
+{
+    struct sd_schema *writer;
+    struct bs_bytes payload;
+    int32_t id;
+    int rc = open_message(s, header, message, &id, &writer, &payload, err);
+    if (rc < 0)
+        return rc;
+    if (s->reader == NULL) {
+        rc = sd_payload_read(sd_schema_root(writer), payload, arena, ret, err);
+        *ret_schema = writer;
+        if (rc < 0)
+            sd_schema_unref(writer);
+        return rc < 0 ? bs_error_wrap(err, "written with schema %d", (int)id) : 0;
+    }
+    rc = rc_reader_read(s->reader, topic, id, writer, payload, arena, ret_schema, ret, err);
+    sd_schema_unref(writer);
+    return rc;
+}
+
+bool rc_serializer_reads_latest(const struct rc_serializer *s)
+{
+    return s->reader != NULL;
+}
+
+int rc_serializer_reader(struct rc_serializer *s, const char *topic, const struct sd_schema *writer,
+                         struct rc_version *ret, struct bs_error *err)
+{
+    return rc_reader_version(s->reader, topic, writer, ret, err);
 }

@@ -12,8 +12,9 @@ struct rc_serializer;
 struct rc_serializer_options {
     const struct bs_config *config; /* holds rc_serde_options; read here, not kept */
     bool key;
-    struct rc_client *client; /* borrowed; NULL, or options of an own client: it makes one */
-    const char *url;          /* for an own client when the options name none; may be NULL */
+    struct rc_client *client;       /* borrowed; NULL, or options of an own client: it makes one */
+    const char *url;                /* for an own client when the options name none; may be NULL */
+    const struct sd_schema *reader; /* what all is read with, counted; NULL: as the options say */
 };
 
 /* BS_EINVAL names the option. */
@@ -42,10 +43,18 @@ int rc_writing_put(const struct rc_writing *writing, const struct sd_value *valu
 /* Name of the header for keys or values. */
 const char *rc_schema_header(bool key);
 
-/* Reading: `header` is the last of that name, without pointer when there is none. *ret_schema is
- * counted: sd_schema_unref it. */
-int rc_serializer_open(struct rc_serializer *serializer, struct bs_bytes header,
-                       struct bs_bytes message, int32_t *ret_id, struct sd_schema **ret_schema,
-                       struct bs_bytes *ret_payload, struct bs_error *err);
+/* Reading: `header` is the last of that name, without pointer when there is none. *ret_schema,
+ * which the value is of, is counted: sd_schema_unref it. It is the reader's schema that was given,
+ * else the version of the subject that use.latest.with.metadata or use.latest.version asks for,
+ * else the writer's own. */
+int rc_serializer_read(struct rc_serializer *serializer, const char *topic, struct bs_bytes header,
+                       struct bs_bytes message, struct bs_arena *arena,
+                       struct sd_schema **ret_schema, struct sd_value *ret, struct bs_error *err);
+/* Do the options want it read with a version of the subject, whatever the writer's? Then which:
+ * *ret->schema is counted. */
+bool rc_serializer_reads_latest(const struct rc_serializer *serializer);
+int rc_serializer_reader(struct rc_serializer *serializer, const char *topic,
+                         const struct sd_schema *writer, struct rc_version *ret,
+                         struct bs_error *err);
 
 #endif

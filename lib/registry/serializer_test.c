@@ -265,15 +265,35 @@ static void put(const struct rc_writing *writing, struct bs_buf *out)
     assert_int_equal(rc_writing_put(writing, &value, out, NULL), 0);
 }
 
+/* Field "a" of a message of topic `topic`, or what went wrong. */
+static int read_topic(struct rc_serializer *s, const char *topic, struct bs_bytes header,
+                      struct bs_bytes message, struct bs_error *err)
+{
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct sd_schema *schema;
+    struct sd_value value;
+    int rc = rc_serializer_read(s, topic, header, message, &arena, &schema, &value, err);
+    if (rc == 0) {
+        rc = (int)sd_value_get(&value, bs_bytes_text("a"))->number;
+        sd_schema_unref(schema);
+    }
+    bs_arena_deinit(&arena);
+    return rc;
+}
+
+static int read_a(struct rc_serializer *s, struct bs_bytes header, struct bs_bytes message,
+                  struct bs_error *err)
+{
+    return read_topic(s, "t", header, message, err);
+}
+
 static void test_messages(void **state)
 {
     struct rc_serializer *s;
     const struct rc_writing *writing;
-    struct sd_schema *schema;
     struct bs_buf out = BS_BUF_INIT;
-    struct bs_bytes payload, none = {0};
+    struct bs_bytes none = {0};
     struct bs_error err = {0};
-    int32_t id;
     (void)state;
     assert_int_equal(make("", false, &s, &err), 0);
     assert_int_equal(rc_serializer_pick(s, "t", own, &writing, &err), 0);
@@ -281,31 +301,101 @@ static void test_messages(void **state)
     put(writing, &out);
     assert_memory_equal(out.data, "\0\0\0\0\1\6", 6);
     assert_int_equal(out.len, 6);
-    assert_int_equal(rc_serializer_open(s, none, bs_buf_bytes(&out), &id, &schema, &payload, &err),
-                     0);
-    assert_int_equal(id, 1);
-    assert_int_equal(payload.len, 1);
-    sd_schema_unref(schema);
+    assert_int_equal(read_a(s, none, bs_buf_bytes(&out), &err), 3);
+    expect_calls("POST /subjects/t-value/versions; GET /schemas/ids/1; ");
     /* a header goes before the prefix, and may hold an id */
-    assert_int_equal(rc_serializer_open(s, bs_bytes("\0\0\0\0\7", 5), bs_bytes("\6", 1), &id,
-                                        &schema, &payload, &err),
-                     0);
-    assert_int_equal(id, 7);
-    assert_int_equal(payload.len, 1);
-    sd_schema_unref(schema);
-    assert_int_equal(rc_serializer_open(s, bs_bytes("\2\0\0\0\7", 5), bs_bytes("\6", 1), &id,
-                                        &schema, &payload, &err),
-                     BS_EINVAL);
+    assert_int_equal(read_a(s, bs_bytes("\0\0\0\0\7", 5), bs_bytes("\6", 1), &err), 3);
+    expect_calls("GET /schemas/ids/7; ");
+    assert_int_equal(read_a(s, bs_bytes("\2\0\0\0\7", 5), bs_bytes("\6", 1), &err), BS_EINVAL);
+    assert_int_equal(read_a(s, none, bs_bytes("\0\0\0\0\7", 5), &err), BS_ETRUNCATED);
+    assert_non_null(strstr(err.text, "written with schema 7: "));
     rc_serializer_free(s);
     assert_int_equal(
         make("value.schema.id.deserializer=PrefixSchemaIdDeserializer", false, &s, &err), 0);
-    assert_int_equal(rc_serializer_open(s, bs_bytes("\0\0\0\0\7", 5), bs_buf_bytes(&out), &id,
-                                        &schema, &payload, &err),
-                     0);
-    assert_int_equal(id, 1);
-    sd_schema_unref(schema);
+    assert_int_equal(read_a(s, bs_bytes("\0\0\0\0\7", 5), bs_buf_bytes(&out), &err), 3);
+    expect_calls("");
     rc_serializer_free(s);
     bs_buf_deinit(&out);
+}
+
+/* With the version that the subject has now, whatever the message was written with. */
+static void test_latest_read(void **state)
+{
+    static const struct bs_bytes none = {0}, message = {(const uint8_t *)"\0\0\0\0\7\6", 6};
+    struct rc_serializer *s;
+    struct rc_version version = {0};
+    struct bs_error err = {0};
+    (void)state;
+    assert_int_equal(make("use.latest.version=true", false, &s, &err), 0);
+    assert_true(rc_serializer_reads_latest(s));
+    assert_int_equal(read_a(s, none, message, &err), 3);
+    assert_int_equal(read_a(s, none, message, &err), 3);
+    expect_calls("GET /schemas/ids/7; GET /subjects/t-value/versions/latest; "); /* once */
+    assert_int_equal(rc_serializer_reader(s, "u", own, &version, &err), 0);
+    assert_int_equal(version.id, 3);
+    rc_version_deinit(&version);
+    expect_calls("GET /subjects/u-value/versions/latest; ");
+    /* "a" is a string there: refused each time, asked once */
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(read_topic(s, "odd", none, message, &err), BS_EINVAL);
+        assert_non_null(strstr(err.text, "written with schema 7, read with version 1 of subject "
+                                         "'odd-value': "));
+        assert_non_null(strstr(err.text, "/a"));
+        assert_non_null(strstr(err.text, "writer long, reader string"));
+    }
+    expect_calls("GET /subjects/odd-value/versions/latest; ");
+    assert_int_equal(read_topic(s, "none", none, message, &err), BS_ENOTFOUND);
+    assert_non_null(strstr(err.text, "subject 'none-value' to read with"));
+    *calls = '\0';
+    rc_serializer_free(s);
+    /* the writer's record names the subject */
+    assert_int_equal(make("use.latest.with.metadata=a=b use.latest.version=true "
+                          "value.subject.name.strategy=RecordNameStrategy latest.cache.ttl.sec=0",
+                          false, &s, &err),
+                     0);
+    assert_int_equal(read_a(s, none, message, &err), 3);
+    assert_int_equal(read_a(s, none, message, &err), 3);
+    expect_calls("GET /subjects/n.R/metadata?a; GET /subjects/n.R/metadata?a; ");
+    rc_serializer_free(s);
+}
+
+/* With a schema of the reader's own: aliases, promotions, defaults. */
+static void test_reader(void **state)
+{
+    static const struct bs_bytes none = {0};
+    static const char text[] =
+        "{\"type\":\"record\",\"name\":\"n.R\",\"fields\":[{\"name\":\"b\",\"type\":\"string\","
+        "\"default\":\"x\"},{\"name\":\"c\",\"aliases\":[\"a\"],\"type\":[\"null\",\"double\"]}]}";
+    struct bs_config *config = rc_serde_config_new();
+    struct rc_serializer_options options = {.config = config, .client = client};
+    struct rc_serializer *s;
+    struct sd_schema *reader, *used;
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct sd_value value;
+    struct bs_error err = {0};
+    (void)state;
+    assert_int_equal(sd_schema_parse(bs_bytes_text(text), true, NULL, 0, &reader, NULL), 0);
+    options.reader = reader;
+    assert_int_equal(rc_serde_set(config, false, "max.schemas.per.subject", "2", "test", &err), 0);
+    assert_int_equal(rc_serde_set(config, false, "use.latest.version", "true", "test", &err), 0);
+    assert_int_equal(rc_serializer_new(&options, &s, &err), 0);
+    bs_config_free(config);
+    for (int i = 0; i < 20; i++) { /* more writers than are kept */
+        const uint8_t message[] = {0, 0, 0, 0, (uint8_t)(11 + i % 5), 6};
+        if (rc_serializer_read(s, i % 2 ? "t" : "u", none, bs_bytes(message, sizeof message),
+                               &arena, &used, &value, &err) < 0)
+            fail_msg("%s", err.text);
+        assert_ptr_equal(used, reader);
+        assert_int_equal(value.map.count, 2);
+        assert_true(bs_bytes_is(sd_value_get(&value, bs_bytes_text("b"))->bytes, "x"));
+        assert_true(sd_value_get(&value, bs_bytes_text("c"))->real == 3.0);
+        sd_schema_unref(used);
+    }
+    expect_calls("GET /schemas/ids/11; GET /schemas/ids/12; GET /schemas/ids/13; "
+                 "GET /schemas/ids/14; GET /schemas/ids/15; ");
+    rc_serializer_free(s);
+    sd_schema_unref(reader);
+    bs_arena_deinit(&arena);
 }
 
 static void test_header(void **state)
@@ -340,13 +430,16 @@ static void test_header(void **state)
     rc_serializer_free(s);
     assert_int_equal(make("value.schema.id.serializer=Other", false, &s, &err), BS_EINVAL);
     assert_int_equal(make("value.subject.name.strategy=Other", false, &s, &err), BS_EINVAL);
+    assert_int_equal(make("specific.avro.reader=true", false, &s, &err), BS_EUNSUPPORTED);
+    assert_non_null(strstr(err.text, "use.latest.version"));
     bs_buf_deinit(&out);
 }
 
 /* A schema that is `bytes` as a whole: no length in the message. */
 static void test_raw_bytes(void **state)
 {
-    struct sd_schema *bytes;
+    struct sd_schema *bytes, *string;
+    struct sd_resolver *resolver;
     struct rc_writing writing = {.id = 1};
     struct sd_value value = {.type = SD_BYTES, .bytes = bs_bytes("ab", 2)}, back;
     struct bs_arena arena = BS_ARENA_INIT;
@@ -360,6 +453,15 @@ static void test_raw_bytes(void **state)
     assert_int_equal(
         sd_payload_read(sd_schema_root(bytes), bs_bytes(out.data + 5, 2), &arena, &back, NULL), 0);
     assert_true(sd_value_equal(&value, &back));
+    assert_int_equal(sd_schema_parse(bs_bytes_text("\"string\""), true, NULL, 0, &string, NULL), 0);
+    assert_int_equal(sd_resolver_new(bytes, string, &resolver, NULL), 0);
+    assert_false(sd_resolver_same(resolver));
+    assert_int_equal(sd_payload_resolve(resolver, bs_bytes(out.data + 5, 2), &arena, &back, NULL),
+                     0);
+    assert_int_equal(back.type, SD_STRING);
+    assert_true(bs_bytes_is(back.bytes, "ab"));
+    sd_resolver_free(resolver);
+    sd_schema_unref(string);
     value = (struct sd_value){.type = SD_LONG};
     assert_true(rc_writing_put(&writing, &value, &out, NULL) < 0);
     assert_int_equal(out.len, 7);
@@ -375,6 +477,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_incompatible, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_messages, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_latest_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reader, setup, teardown),
         cmocka_unit_test_setup_teardown(test_header, setup, teardown),
         cmocka_unit_test(test_raw_bytes),
     };

@@ -36,7 +36,10 @@ int sd_avro_write(const struct sd_node *schema, const struct sd_value *value, st
 struct sd_resolver;
 int sd_resolver_new(const struct sd_schema *writer, const struct sd_schema *reader,
                     struct sd_resolver **ret, struct bs_error *err);
-void sd_resolver_free(struct sd_resolver *resolver);
+void sd_resolver_free(struct sd_resolver *resolver); /* accepts NULL */
+/* Do the writer's bytes mean the same to the reader as they are? (Equal parsing forms.) */
+bool sd_resolver_same(const struct sd_resolver *resolver);
+const struct sd_node *sd_resolver_writer(const struct sd_resolver *resolver);
 int sd_resolver_read(const struct sd_resolver *resolver, struct bs_bytes bytes,
                      struct bs_arena *arena, struct sd_value *ret, struct bs_error *err);
 
@@ -78,5 +81,7 @@ int sd_payload_write(const struct sd_node *schema, const struct sd_value *value,
                      struct bs_error *err);
 int sd_payload_read(const struct sd_node *schema, struct bs_bytes payload, struct bs_arena *arena,
                     struct sd_value *ret, struct bs_error *err);
+int sd_payload_resolve(const struct sd_resolver *resolver, struct bs_bytes payload,
+                       struct bs_arena *arena, struct sd_value *ret, struct bs_error *err);
 
 #endif

@@ -51,6 +51,7 @@ struct sd_resolver {
     struct step *root;
     struct step *buckets[BUCKETS];
     size_t step_count;
+    bool same;
 };
 
 static const char *base_name(const struct sd_node *node)
@@ -272,6 +273,20 @@ static struct step *plan(struct sd_resolver *r, const struct sd_node *writer,
     return step;
 }
 
+static bool same_form(const struct sd_schema *writer, const struct sd_schema *reader)
+{
+    struct bs_buf a = BS_BUF_INIT, b = BS_BUF_INIT;
+    bool same = writer == reader;
+    if (!same) {
+        sd_schema_pcf(writer, &a);
+        sd_schema_pcf(reader, &b);
+        same = a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+    }
+    bs_buf_deinit(&a);
+    bs_buf_deinit(&b);
+    return same;
+}
+
 int sd_resolver_new(const struct sd_schema *writer, const struct sd_schema *reader,
                     struct sd_resolver **ret, struct bs_error *err)
 {
@@ -289,6 +304,7 @@ int sd_resolver_new(const struct sd_schema *writer, const struct sd_schema *read
         sd_resolver_free(r);
         return rc;
     }
+    r->same = same_form(writer, reader);
     *ret = r;
     return 0;
 }
@@ -301,6 +317,16 @@ void sd_resolver_free(struct sd_resolver *resolver)
     sd_schema_unref(resolver->reader);
     bs_arena_deinit(&resolver->arena);
     bs_free(resolver);
+}
+
+bool sd_resolver_same(const struct sd_resolver *resolver)
+{
+    return resolver->same;
+}
+
+const struct sd_node *sd_resolver_writer(const struct sd_resolver *resolver)
+{
+    return sd_schema_root(resolver->writer);
 }
 
 /* ---- applying the plan ---- */

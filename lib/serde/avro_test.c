@@ -107,6 +107,26 @@ static void check_written(const char *name, const struct sd_node *node, struct b
     bs_buf_deinit(&out);
 }
 
+/* What was resolved can be written with the reader's schema, and is the same when it is read again;
+ * where the resolver says so the writer's bytes are that already. */
+static void check_again(const char *name, const struct sd_resolver *resolver,
+                        const struct sd_node *reader, struct bs_bytes bytes,
+                        const struct sd_value *value, struct bs_arena *arena)
+{
+    struct bs_buf out = BS_BUF_INIT;
+    struct bs_error err = {0};
+    struct sd_value again;
+    if (sd_avro_write(reader, value, &out, &err) < 0 ||
+        sd_avro_read(reader, bs_buf_bytes(&out), arena, &again, &err) < 0)
+        fail_msg("%s: written again: %s", name, err.text);
+    if (!sd_value_equal(value, &again))
+        fail_msg("%s: it is another value when it is written and read again", name);
+    if (sd_resolver_same(resolver) &&
+        (sd_avro_read(reader, bytes, arena, &again, &err) < 0 || !sd_value_equal(value, &again)))
+        fail_msg("%s: the writer's bytes are not the reader's", name);
+    bs_buf_deinit(&out);
+}
+
 static void test_decode(void **state)
 {
     struct golden g;
@@ -132,6 +152,7 @@ static void test_decode(void **state)
             if (rc < 0)
                 fail_msg("%s: %s", name, err.text);
             expect_json(name, sd_schema_root(reader), &value, golden_get(row, "read"), &arena);
+            check_again(name, resolver, sd_schema_root(reader), bytes, &value, &arena);
         }
         check_written(name, sd_schema_root(writer), bytes, golden_get(row, "written"), &arena);
         sd_resolver_free(resolver);

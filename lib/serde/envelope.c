@@ -88,3 +88,17 @@ int sd_payload_read(const struct sd_node *schema, struct bs_bytes payload, struc
     ret->bytes = bs_bytes(bs_arena_dup(arena, payload.ptr, payload.len), payload.len);
     return 0;
 }
+
+int sd_payload_resolve(const struct sd_resolver *resolver, struct bs_bytes payload,
+                       struct bs_arena *arena, struct sd_value *ret, struct bs_error *err)
+{
+    uint8_t *text;
+    size_t len;
+    if (sd_resolver_writer(resolver)->kind != SD_AVRO_BYTES)
+        return sd_resolver_read(resolver, payload, arena, ret, err);
+    text = bs_arena_alloc(arena, payload.len + 10);
+    len = bs_put_uvarlong(text, bs_zigzag((int64_t)payload.len));
+    if (payload.len)
+        memcpy(text + len, payload.ptr, payload.len);
+    return sd_resolver_read(resolver, bs_bytes(text, len + payload.len), arena, ret, err);
+}

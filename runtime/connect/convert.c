@@ -19,11 +19,12 @@
 
 enum kind { KIND_STRING, KIND_JSON, KIND_AVRO, KIND_BYTES, KIND_AUTO };
 
-/* Schemas that were read, by the client's object; each text once. */
+/* Schemas that were read, by object: values point into them. Each text once. */
 struct seen {
     UT_hash_handle hh;
     struct sd_schema *schema; /* counted */
-    char *text;
+    const char *text;
+    char *own_text; /* NULL: another one's */
 };
 
 /* Schemas that are written, by text pointer. */
@@ -174,7 +175,7 @@ int rt_converter_new(const struct cn_config *config, const char *which, const ch
 static void seen_free(struct seen *seen)
 {
     sd_schema_unref(seen->schema);
-    bs_free(seen->text);
+    bs_free(seen->own_text);
     bs_free(seen);
 }
 
@@ -301,56 +302,46 @@ int rt_converter_write(struct rt_converter *converter, const char *topic,
 
 /* ---- reading ---- */
 
-/* The one kept for this schema, or for another object of the same text: what was read before points
- * into it. Takes the reference. */
-static const struct seen *keep_seen(struct rt_converter *converter, struct sd_schema *schema)
+/* The text of a schema that a value points into, which is kept from now on. Takes the reference. */
+static const char *keep_seen(struct rt_converter *converter, struct sd_schema *schema)
 {
-    struct seen *seen, *next;
+    struct seen *seen, *other, *next;
     struct bs_buf text = BS_BUF_INIT;
     HASH_FIND_PTR(converter->seen, &schema, seen);
     if (seen) {
         sd_schema_unref(schema);
-        return seen;
+        return seen->text;
     }
+    seen = bs_new(struct seen);
+    seen->schema = schema;
     sd_schema_text(schema, false, &text);
-    HASH_ITER (hh, converter->seen, seen, next)
-        if (!strcmp(seen->text, bs_buf_text(&text)))
-            break;
-    if (seen) {
-        sd_schema_unref(schema);
-    } else {
-        seen = bs_new(struct seen);
-        seen->text = bs_strdup(bs_buf_text(&text));
-        seen->schema = schema;
-        HASH_ADD_PTR(converter->seen, schema, seen);
-    }
+    HASH_ITER (hh, converter->seen, other, next)
+        if (!strcmp(other->text, bs_buf_text(&text)))
+            seen->text = other->text;
+    if (!seen->text)
+        seen->text = seen->own_text = bs_strdup(bs_buf_text(&text));
+    HASH_ADD_PTR(converter->seen, schema, seen);
     bs_buf_deinit(&text);
-    return seen;
+    return seen->text;
 }
 
-static int read_avro(struct rt_converter *converter, struct bs_bytes header, struct bs_bytes bytes,
-                     struct bs_arena *arena, struct cn_value *ret, const char **ret_schema,
-                     struct bs_error *err)
+static int read_avro(struct rt_converter *converter, const char *topic, struct bs_bytes header,
+                     struct bs_bytes bytes, struct bs_arena *arena, struct cn_value *ret,
+                     const char **ret_schema, struct bs_error *err)
 {
-    const struct seen *seen;
     struct sd_schema *schema;
-    struct bs_bytes payload;
     struct sd_value tree;
-    int32_t id;
     int result;
     if (!converter->serializer)
         return bs_error_set(err, BS_EUNSUPPORTED,
                             "this is Avro with a schema's id, but the worker has no schema "
                             "registry; start it with --registry");
-    result = rc_serializer_open(converter->serializer, header, bytes, &id, &schema, &payload, err);
+    result =
+        rc_serializer_read(converter->serializer, topic, header, bytes, arena, &schema, &tree, err);
     if (result < 0)
         return result;
-    seen = keep_seen(converter, schema);
-    result = sd_payload_read(sd_schema_root(seen->schema), payload, arena, &tree, err);
-    if (result < 0)
-        return result;
+    *ret_schema = keep_seen(converter, schema);
     rt_tree_from_serde(&tree, arena, ret);
-    *ret_schema = seen->text;
     return 0;
 }
 
@@ -370,9 +361,9 @@ static int read_json(struct rt_converter *converter, struct bs_bytes bytes, stru
     return 0;
 }
 
-int rt_converter_read(struct rt_converter *converter, struct bs_bytes header, struct bs_bytes bytes,
-                      struct bs_arena *arena, struct cn_value *ret, const char **ret_schema,
-                      struct bs_error *err)
+int rt_converter_read(struct rt_converter *converter, const char *topic, struct bs_bytes header,
+                      struct bs_bytes bytes, struct bs_arena *arena, struct cn_value *ret,
+                      const char **ret_schema, struct bs_error *err)
 {
     *ret = (struct cn_value){.type = CN_NULL};
     *ret_schema = NULL;
@@ -385,10 +376,10 @@ int rt_converter_read(struct rt_converter *converter, struct bs_bytes header, st
         ret->text = (struct cn_text){(const char *)bytes.ptr, bytes.len};
         return 0;
     case KIND_AVRO:
-        return read_avro(converter, header, bytes, arena, ret, ret_schema, err);
+        return read_avro(converter, topic, header, bytes, arena, ret, ret_schema, err);
     case KIND_AUTO:
         if (header.ptr || (bytes.len && bytes.ptr[0] == 0))
-            return read_avro(converter, header, bytes, arena, ret, ret_schema, err);
+            return read_avro(converter, topic, header, bytes, arena, ret, ret_schema, err);
         return read_json(converter, bytes, arena, ret, ret_schema, err);
     default:
         return read_json(converter, bytes, arena, ret, ret_schema, err);

@@ -46,8 +46,8 @@ bool rt_converter_may_pass(int result);
 /* Bytes → value in the arena; strings may point into the bytes. `header`: the record's last one
  * named rc_schema_header(), or without pointer. *ret_schema: Avro schema as text,
  * the same pointer for the same schema as long as the converter lives; or NULL. */
-int rt_converter_read(struct rt_converter *converter, struct bs_bytes header, struct bs_bytes bytes,
-                      struct bs_arena *arena, struct cn_value *ret, const char **ret_schema,
-                      struct bs_error *err);
+int rt_converter_read(struct rt_converter *converter, const char *topic, struct bs_bytes header,
+                      struct bs_bytes bytes, struct bs_arena *arena, struct cn_value *ret,
+                      const char **ret_schema, struct bs_error *err);
 
 #endif

@@ -34,7 +34,8 @@ static const char *read_and_write(const char *in_name, const char *out_name, con
     rt_config_set(config, "key.converter", out_name);
     assert_int_equal(rt_converter_new(config, "value", "json", NULL, &in, &err), 0);
     assert_int_equal(rt_converter_new(config, "key", "json", NULL, &to, &err), 0);
-    int result = rt_converter_read(in, header, bs_bytes_text(text), &arena, &value, &schema, &err);
+    int result =
+        rt_converter_read(in, "t", header, bs_bytes_text(text), &arena, &value, &schema, &err);
     if (result == 0)
         result = rt_converter_write(to, "t", &value, schema, &arena, &out, &null, &header, &err);
     snprintf(out_text, sizeof(out_text), "%s", result == 0 ? bs_buf_text(&out) : err.text);

@@ -279,12 +279,14 @@ static int convert(struct side *side, const rd_kafka_message_t *message, struct 
                                  .offset = message->offset,
                                  .timestamp = rd_kafka_message_timestamp(message, &kind)};
     const char *stage = "KEY_CONVERTER";
-    int result = rt_converter_read(side->key, last_header(message, rc_schema_header(true)),
-                                   bs_bytes(message->key, message->key_len), &side->arena,
-                                   &record->key, &record->key_schema, &why);
+    int result =
+        rt_converter_read(side->key, record->topic, last_header(message, rc_schema_header(true)),
+                          bs_bytes(message->key, message->key_len), &side->arena, &record->key,
+                          &record->key_schema, &why);
     if (result == 0) {
         stage = "VALUE_CONVERTER";
-        result = rt_converter_read(side->value, last_header(message, rc_schema_header(false)),
+        result = rt_converter_read(side->value, record->topic,
+                                   last_header(message, rc_schema_header(false)),
                                    bs_bytes(message->payload, message->len), &side->arena,
                                    &record->value, &record->value_schema, &why);
     }

@@ -78,6 +78,20 @@ refused 'is no subject name strategy' named '{"name":"pear"}' --serde value.subj
 refused 'did you mean.*auto.register.schemas' named '{"name":"pear"}' --serde auto.register.schema=false
 refused 'NAME=VALUE' named '{"name":"pear"}' --serde auto.register.schemas
 
+say "consume: the reader's schema"
+cat >"$stage/reader.avsc" <<J
+{"type":"record","name":"shop.Fruit","fields":[{"name":"label","aliases":["name"],"type":"string"},
+ {"name":"weight","type":["null","long"],"default":null},{"name":"origin","type":"string","default":"?"}]}
+J
+read_with() { "$weir" consume "$1" --from beginning --until-end --registry "$registry" --format avro "$2" "$3"; }
+same "$(read_with fruit --schema "$stage/reader.avsc" | sed -n '1p;3p')" "$(printf '%s\n' '{"label":"pear","weight":null,"origin":"?"}' \
+    '{"label":"fig","weight":3,"origin":"?"}')"
+same "$(read_with fruit --serde use.latest.version=true | head -1)" '{"name":"pear","weight":null}'
+expect_fail 1 'fruit\[0\]@0: written with schema 1, read with the reader.s schema: .*at /name: .*writer string, reader int' \
+    "$weir" consume fruit --from beginning --until-end --registry "$registry" --format avro --schema "$stage/odd.avsc"
+expect_fail 1 'specific.avro.reader: .*use.latest.version' "$weir" consume fruit --from beginning --until-end --registry "$registry" --format avro --serde specific.avro.reader=true
+expect_fail 2 'schema goes with --format avro' "$weir" consume fruit --schema "$stage/reader.avsc"
+
 say "the id in a header"
 header=value.schema.id.serializer=io.confluent.kafka.serializers.schema.id.HeaderSchemaIdSerializer
 put headed '{"name":"pear"}' --schema "$stage/v1.avsc" --serde $header || fail "header"
@@ -116,8 +130,13 @@ cat >"$stage/sink.json" <<J
 {"name": "sink", "config": {"connector.class": "file-sink", "file": "$stage/sink.txt", "topics": "headed-out", "format": "jsonl",
  "value.converter": "io.confluent.connect.avro.AvroConverter"}}
 J
+cat >"$stage/latest.json" <<J
+{"name": "latest", "config": {"connector.class": "file-sink", "file": "$stage/latest.txt", "topics": "fruit", "format": "jsonl",
+ "value.converter": "io.confluent.connect.avro.AvroConverter", "value.converter.use.latest.version": "true"}}
+J
 start worker "$weir" worker --listen 127.0.0.1:0 --bootstrap "$bootstrap" --registry "http://127.0.0.1:1,http://$plain" \
-    --set basic.auth.user.info=me:se:secret --data "$stage/state" "$stage/fruit.lua" --connector "$stage/lines.json" --connector "$stage/sink.json"
+    --set basic.auth.user.info=me:se:secret --data "$stage/state" "$stage/fruit.lua" --connector "$stage/lines.json" --connector "$stage/sink.json" \
+    --connector "$stage/latest.json"
 ready worker
 has() { [ "$(get "$1")" = "$2" ]; }
 until_true 60 has out '{"name":"pear is Birne"}'
@@ -125,6 +144,8 @@ until_true 60 has headed-out '{"name":"fig","weight":3}'
 until_true 60 has lines-named '{"name":"melon"}'
 in_sink() { grep -q '"fig"' "$stage/sink.txt"; }
 until_true 60 in_sink
+latest_sink() { grep -q '"name":"pear","weight":null' "$stage/latest.txt"; }
+until_true 60 latest_sink
 "$weir" schema list | grep -qx shop.Fruit || fail "the pipeline's subject is another"
 "$weir" schema list | grep -qx lines-named-shop.Fruit || fail "the converter's subject is another"
 "$weir" consume out --from beginning --until-end --show record | grep -q __value_schema_id && fail "the source's header went on"
