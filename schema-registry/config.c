@@ -214,3 +214,15 @@ int sr_settings_read(const struct bs_config *config, struct sr_settings *ret, st
     ret->reject_empty = bs_config_bool(config, "schema.reject.empty.subject");
     return read_authentication(config, ret, err);
 }
+
+void sr_settings_put_shared(const struct sr_settings *settings, struct bs_buf *out)
+{
+    bs_buf_printf(out,
+                  "{\"schema.compatibility.level\":\"%s\",\"schema.reject.empty.subject\":%s,"
+                  "\"max.request.bytes\":%lld,\"authentication.method\":\"%s\","
+                  "\"schema.registry.group.id\":",
+                  sr_level_name(settings->level), settings->reject_empty ? "true" : "false",
+                  (long long)settings->body_max, settings->users ? "BASIC" : "NONE");
+    bs_buf_put_json_string(out, settings->group, strlen(settings->group));
+    bs_buf_puts(out, "}");
+}

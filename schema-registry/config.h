@@ -2,6 +2,7 @@
 #ifndef WEIR_SR_CONFIG_H
 #define WEIR_SR_CONFIG_H
 
+#include "lib/base/buf.h"
 #include "lib/base/option.h"
 #include "schema-registry/level.h"
 
@@ -24,6 +25,8 @@ struct sr_settings {
     bool reject_empty; /* subjects "" and "*" */
 };
 
+/* {"name":value,…} of the options that all registries on one topic should have alike. */
+void sr_settings_put_shared(const struct sr_settings *settings, struct bs_buf *out);
 int sr_settings_read(const struct bs_config *config, struct sr_settings *ret, struct bs_error *err);
 
 #endif

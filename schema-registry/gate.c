@@ -26,6 +26,9 @@ static const struct bs_metric_desc lag_desc = {"weir_registry_lag", BS_GAUGE,
 static const struct bs_metric_desc fenced_desc = {
     "weir_registry_fenced_total", BS_COUNTER,
     "Records dropped because their writer did not lead any more."};
+static const struct bs_metric_desc ready_desc = {
+    "weir_registry_ready", BS_GAUGE,
+    "1 where writes are accepted, looked at every second; else 0, and /health says why."};
 
 /* ---- opening ---- */
 
@@ -40,6 +43,7 @@ static void metrics_init(struct sr_gate *gate)
     bs_metric_init(&gate->epoch, &epoch_desc, NULL);
     bs_metric_init(&gate->lag, &lag_desc, NULL);
     bs_metric_init(&gate->fenced, &fenced_desc, NULL);
+    bs_metric_init(&gate->ready, &ready_desc, NULL);
     bs_metric_set(&gate->offset, -1);
 }
 
@@ -72,7 +76,8 @@ int sr_gate_open(const struct sr_settings *settings, struct sr_gate **ret, struc
     sr_gate_cond_init(&gate->left);
     pthread_mutex_init(&gate->progress, NULL);
     sr_gate_cond_init(&gate->turn);
-    if ((rc = sr_gate_open_journal(gate, err)) < 0 || (rc = sr_gate_start_leading(gate, err)) < 0) {
+    if ((rc = sr_gate_open_journal(gate, err)) < 0 || (rc = sr_gate_start_leading(gate, err)) < 0 ||
+        (rc = sr_gate_start_watching(gate, err)) < 0) {
         sr_gate_close(gate);
         return rc;
     }
@@ -106,6 +111,7 @@ void sr_gate_close(struct sr_gate *gate)
     bs_metric_deinit(&gate->epoch);
     bs_metric_deinit(&gate->lag);
     bs_metric_deinit(&gate->fenced);
+    bs_metric_deinit(&gate->ready);
     bs_free(gate);
 }
 
@@ -338,12 +344,25 @@ int32_t sr_gate_next_id(struct sr_gate *gate, const struct sr_store *store,
     return id;
 }
 
+/* The topic has not taken a write, of which nothing is left: /health says so until one is taken.
+ * The leader's own claim once more is one that cannot do harm, so that is owed until it is. */
+static void note_refused(struct sr_gate *gate, int64_t epoch, const struct bs_error *why)
+{
+    const struct sr_record claim = {.kind = SR_RECORD_NOOP, .epoch = epoch};
+    pthread_mutex_lock(&gate->progress);
+    snprintf(gate->unwritten, sizeof gate->unwritten, "%s", why->text);
+    sr_owed_add(&gate->owed, &claim, epoch - 1);
+    pthread_cond_broadcast(&gate->turn);
+    pthread_mutex_unlock(&gate->progress);
+}
+
 /* After an append: was it in force where it lies? */
 static int outcome(struct sr_gate *gate, const struct sr_writer *writer, int64_t offset,
                    struct bs_error *err)
 {
     int held;
     pthread_mutex_lock(&gate->progress);
+    gate->unwritten[0] = '\0';
     held = sr_leader_held(&gate->leader, writer->epoch, offset);
     pthread_mutex_unlock(&gate->progress);
     if (held == 0)
@@ -393,6 +412,8 @@ int sr_gate_append(struct sr_gate *gate, const struct sr_writer *writer,
         sr_journal_hook("read");
     if (unknown)
         resign(gate, writer->epoch, &why);
+    else if (rc < 0 && rc != BS_ELIMIT && rc != BS_EFENCED)
+        note_refused(gate, writer->epoch, &why);
     if (rc < 0 && err)
         *err = why;
     sr_bundle_deinit(&bundle);

@@ -1,5 +1,5 @@
-/* Gate, the leader's thread: claims when leader.h wants it, starts the group, writes what is owed
- * to the topic, and tells how things are.
+/* Gate, the leader's thread: claims when leader.h wants it, starts the group, and writes what is
+ * owed to the topic.
  *
  * A process that starts beside a leader that is gone without a word need not wait for the group to
  * notice: when the URL of the last claim refuses connections, nobody leads. */
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PROBE_MS = 300, RELEASE_MS = 500, RETRY_MS = 200, WAIT_MAX_MS = 60000 };
+enum { PROBE_MS = 300, RELEASE_MS = 500, RETRY_MS = 1000, WAIT_MAX_MS = 60000 };
 
 static const struct bs_event leading = {"registry.leader", BS_LOG_INFO,
                                         "This process leads: it alone writes to the topic."};
@@ -280,62 +280,10 @@ void sr_gate_stop_leading(struct sr_gate *gate)
     pthread_mutex_unlock(&gate->progress);
     if (gate->started)
         pthread_join(gate->thread, NULL);
-    reachable = gate->journal && sr_journal_reachable(gate->journal, RELEASE_MS);
+    if (gate->watching)
+        pthread_join(gate->watcher, NULL);
+    reachable = gate->journal && sr_journal_ask(gate->journal, RELEASE_MS, NULL) == 0;
     if (mine && reachable)
         release(gate);
     sr_group_close(gate->group, reachable);
-}
-
-/* ---- health ---- */
-
-static void put_text(struct bs_buf *out, const char *name, const char *text)
-{
-    bs_buf_printf(out, ",\"%s\":", name);
-    bs_buf_put_json_string(out, text, strlen(text));
-}
-
-int sr_gate_health(struct sr_gate *gate, struct bs_buf *out)
-{
-    const struct sr_leader *leader = &gate->leader;
-    const char *status = "ok", *role = "follower", *message = "";
-    int rc = 0;
-    pthread_mutex_lock(&gate->progress);
-    if (!leader->replayed) {
-        rc = gate->failure.code ? gate->failure.code : 1;
-        status = rc < 0 ? "failed" : "starting";
-        role = "starting";
-        message = rc < 0 ? gate->failure.text : gate->step;
-    } else if (leader->mine) {
-        role = "leader";
-    } else if (!sr_gate_other_leads(gate)) {
-        rc = 1;
-        status = sr_gate_unsure(gate) ? "starting" : "no-leader";
-        message = gate->group_problem[0] ? gate->group_problem
-                  : gate->why_none[0]    ? gate->why_none
-                                         : "waiting for a leader";
-    } else if (gate->group_problem[0]) {
-        message = gate->group_problem;
-    }
-    bs_buf_printf(out, "{\"status\":\"%s\"", status);
-    put_text(out, "listen", gate->listen);
-    put_text(out, "topic", gate->settings.topic);
-    put_text(out, "role", role);
-    if (leader->url[0])
-        put_text(out, "leader", leader->url);
-    else
-        bs_buf_puts(out, ",\"leader\":null");
-    bs_buf_printf(out, ",\"epoch\":%lld,\"applied_offset\":%lld,\"lag\":%lld",
-                  (long long)leader->epoch, (long long)gate->applied_offset,
-                  (long long)bs_metric_get(&gate->lag));
-    bs_buf_printf(out, ",\"schemas\":%lld,\"subjects\":%lld,\"fenced\":%lld,\"owed\":%zu",
-                  (long long)bs_metric_get(&gate->schemas),
-                  (long long)bs_metric_get(&gate->subjects),
-                  (long long)bs_metric_get(&gate->fenced), gate->owed.count);
-    bs_buf_puts(out, ",\"skipped_records\":");
-    sr_skipped_put(&gate->skipped, out);
-    if (*message)
-        put_text(out, "message", message);
-    bs_buf_puts(out, "}");
-    pthread_mutex_unlock(&gate->progress);
-    return rc;
 }

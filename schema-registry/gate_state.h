@@ -1,6 +1,6 @@
-/* Gate's state: what gate.c (the store, the line of writers), gate_replay.c (the journal's thread)
- * and gate_lead.c (the leader's thread) share. Every lock of this room is here. Order: state, line,
- * progress; none is held over a call to the broker. */
+/* Gate's state: what gate.c (the store, the line of writers), gate_replay.c (the journal's thread),
+ * gate_lead.c (the leader's thread) and gate_health.c (the watching thread) share. Every lock of
+ * this room is here. Order: state, line, progress; none is held over a call to the broker. */
 #ifndef WEIR_SR_GATE_STATE_H
 #define WEIR_SR_GATE_STATE_H
 
@@ -27,12 +27,14 @@ struct sr_given {
     int64_t next_id;
 };
 
+enum { SR_REASON_MAX = sizeof((struct bs_error *)0)->text };
+
 struct sr_gate {
     struct sr_settings settings;
     struct sr_journal *journal;
     struct sr_group *group; /* of the leader's thread */
     struct bs_metric schemas, subjects, offset, skips, writes;
-    struct bs_metric leads, epoch, lag, fenced;
+    struct bs_metric leads, epoch, lag, fenced, ready;
 
     pthread_rwlock_t state; /* guards store */
     struct sr_store *store;
@@ -54,9 +56,16 @@ struct sr_gate {
     char step[512], listen[300], why_none[1024], group_problem[1024];
     struct sr_skipped skipped;
     struct bs_error failure;
+    bool looked; /* the watching thread, once */
+    /* Why writes are not accepted, and what may surprise; "" where nothing is wrong. */
+    char away[SR_REASON_MAX];      /* no broker answers, or it has not the topic */
+    bool no_topic;                 /* the latter */
+    char unwritten[SR_REASON_MAX]; /* the last write of this process was refused */
+    char unready[SR_REASON_MAX];   /* the leader, another process, says so */
+    char differing[SR_REASON_MAX]; /* options, from that leader's */
 
-    pthread_t thread;
-    bool started;
+    pthread_t thread, watcher;
+    bool started, watching;
 };
 
 int64_t sr_gate_now_ms(void);
@@ -73,7 +82,10 @@ bool sr_gate_unsure(const struct sr_gate *gate); /* it has to be looked for */
 /* gate_replay.c: the callbacks of the journal's thread. */
 int sr_gate_open_journal(struct sr_gate *gate, struct bs_error *err);
 
-/* gate_lead.c */
+/* gate_health.c */
+int sr_gate_start_watching(struct sr_gate *gate, struct bs_error *err);
+
+/* gate_lead.c; it ends the watching thread too. */
 int sr_gate_start_leading(struct sr_gate *gate, struct bs_error *err);
 void sr_gate_stop_leading(struct sr_gate *gate);
 /* {"maxId":…} alone (epoch 0), or a claim with it. */

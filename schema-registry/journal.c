@@ -50,7 +50,8 @@ struct sr_journal {
     rd_kafka_t *producer, *consumer;
     pthread_t thread, delivery_thread;
     bool started, delivering;
-    pthread_mutex_t lock; /* guards every struct delivery */
+    pthread_mutex_t lock;  /* guards every struct delivery, and what follows */
+    char broker_said[256]; /* last error of a connection since a broker answered; "": none */
     _Atomic bool reader_stop, stop;
     int64_t deadline_ms;
     char step[256];
@@ -102,6 +103,17 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
     (void)rk;
     (void)opaque;
     bs_log(&broker_error, "%s: %s", rd_kafka_err2str((rd_kafka_resp_err_t)code), reason);
+}
+
+static void on_client_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+{
+    struct sr_journal *j = opaque;
+    on_error(rk, code, reason, NULL);
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+        return; /* the reason came before it */
+    pthread_mutex_lock(&j->lock);
+    snprintf(j->broker_said, sizeof j->broker_said, "%s", reason);
+    pthread_mutex_unlock(&j->lock);
 }
 
 static int set(rd_kafka_conf_t *conf, const char *name, const char *value, struct bs_error *err)
@@ -191,6 +203,8 @@ static int open_client(struct sr_journal *j, rd_kafka_type_t type, rd_kafka_t **
         (rc = set(conf, "fetch.wait.max.ms", "100", err)) == 0 &&
         (rc = set(conf, "queued.max.messages.kbytes", QUEUED_KB, err)) == 0)
         rc = sr_journal_conf(conf, j->options.bootstrap, j->options.properties, err);
+    rd_kafka_conf_set_opaque(conf, j);
+    rd_kafka_conf_set_error_cb(conf, on_client_error);
     if (rc == 0 && type == RD_KAFKA_PRODUCER) {
         rd_kafka_conf_set_dr_msg_cb(conf, delivered);
         if ((rc = set(conf, "enable.idempotence", "true", err)) == 0 &&
@@ -514,6 +528,27 @@ static rd_kafka_resp_err_t produce(struct sr_journal *j, struct sent *sent)
     return code;
 }
 
+static void copy_said(struct sr_journal *j, char ret[sizeof j->broker_said])
+{
+    pthread_mutex_lock(&j->lock);
+    memcpy(ret, j->broker_said, sizeof j->broker_said);
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* With what a connection has said: the client itself only knows that time is over. */
+static int append_error(struct sr_journal *j, rd_kafka_resp_err_t code, struct bs_error *err)
+{
+    char said[sizeof j->broker_said];
+    copy_said(j, said);
+    if (code == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT)
+        return bs_error_set(err, BS_ETIMEOUT,
+                            "writing to topic %s: not acknowledged in %lld ms: %s",
+                            j->options.topic, (long long)j->options.timeout_ms,
+                            *said ? said : "a broker answers and does not take it; see its log");
+    return bs_error_set(err, error_code(code), "writing to topic %s: %s%s%s", j->options.topic,
+                        rd_kafka_err2str(code), *said ? "; " : "", said);
+}
+
 int sr_journal_append(struct sr_journal *j, struct sr_message *messages, size_t count,
                       bool *ret_unknown, struct bs_error *err)
 {
@@ -543,8 +578,7 @@ int sr_journal_append(struct sr_journal *j, struct sr_message *messages, size_t 
     at_step("acknowledged");
     *ret_unknown = delivery.unknown || (delivery.error && count > 1);
     if (delivery.error)
-        return bs_error_set(err, error_code(delivery.error), "writing to topic %s: %s",
-                            j->options.topic, rd_kafka_err2str(delivery.error));
+        return append_error(j, delivery.error, err);
     return 0;
 }
 
@@ -556,11 +590,27 @@ int64_t sr_journal_end(struct sr_journal *j)
     return end;
 }
 
-bool sr_journal_reachable(struct sr_journal *j, int timeout_ms)
+int sr_journal_ask(struct sr_journal *j, int timeout_ms, struct bs_error *err)
 {
     const struct rd_kafka_metadata *metadata = NULL;
-    if (rd_kafka_metadata(j->producer, 0, NULL, &metadata, timeout_ms))
-        return false;
-    rd_kafka_metadata_destroy(metadata);
-    return true;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(j->producer, j->options.topic, NULL);
+    rd_kafka_resp_err_t code = rd_kafka_metadata(j->producer, 0, topic, &metadata, timeout_ms);
+    int rc = 0;
+    if (code) {
+        char said[sizeof j->broker_said];
+        copy_said(j, said);
+        rc = bs_error_set(err, error_code(code), "no broker of %s answers in %d ms%s%s",
+                          j->options.bootstrap, timeout_ms, *said ? ": " : "", said);
+    } else if (metadata->topic_cnt == 1 &&
+               metadata->topics[0].err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+        rc = bs_error_set(err, BS_ENOTFOUND, "topic %s is not there any more", j->options.topic);
+    } else {
+        pthread_mutex_lock(&j->lock);
+        j->broker_said[0] = '\0';
+        pthread_mutex_unlock(&j->lock);
+    }
+    if (metadata)
+        rd_kafka_metadata_destroy(metadata);
+    rd_kafka_topic_destroy(topic);
+    return rc;
 }

@@ -49,7 +49,9 @@ int sr_journal_append(struct sr_journal *journal, struct sr_message *messages, s
                       bool *ret_unknown, struct bs_error *err);
 /* The offset behind the last record, as last heard. */
 int64_t sr_journal_end(struct sr_journal *journal);
-bool sr_journal_reachable(struct sr_journal *journal, int timeout_ms); /* a broker answers */
+/* Does a broker answer, and is the topic there? BS_ETIMEOUT, BS_ENOTFOUND, BS_EIO, with the last
+ * that was heard of the brokers. */
+int sr_journal_ask(struct sr_journal *journal, int timeout_ms, struct bs_error *err);
 /* The id of the cluster that has the topic, without waiting for it; "" when it is not known. */
 void sr_journal_cluster(struct sr_journal *journal, char *ret, size_t cap);
 void sr_journal_close(struct sr_journal *journal); /* accepts NULL */

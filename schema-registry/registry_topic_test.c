@@ -268,6 +268,8 @@ static void put_union(struct bs_buf *out, const char *prefix, const char *field)
     bs_buf_puts(out, "]\"}");
 }
 
+enum { PRODUCE = 0 }; /* ApiKey */
+
 static struct {
     struct bs_buf body;
     atomic_bool stop;
@@ -396,14 +398,39 @@ static void test_mode_changes(void **state)
     sem_destroy(&step.go);
 }
 
+/* A write that the topic has refused: /health says so until one is taken, which the registry tries
+ * by itself. */
+static void test_refused_writes(void **state)
+{
+    rd_kafka_resp_err_t errors[64];
+    (void)state;
+    if (t.cluster == NULL)
+        skip();
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+        errors[i] = RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    expect("POST", "/subjects/a/versions", INT_SCHEMA, 200, "{\"id\":1,…");
+    rd_kafka_mock_push_request_errors_array(t.cluster, PRODUCE, sizeof errors / sizeof *errors,
+                                            errors);
+    expect("POST", "/subjects/b/versions", "{\"schema\":\"\\\"long\\\"\"}", 500,
+           "{\"error_code\":50001,\"message\":\"writing to topic …");
+    expect("GET", "/health", NULL, 503, "{\"status\":\"not-writable\",…");
+    expect("GET", "/health", NULL, 503, "…Broker: Topic authorization failed");
+    expect("GET", "/schemas/ids/1", NULL, 200, "{\"guid\":…");
+    rd_kafka_mock_clear_request_errors(t.cluster, PRODUCE);
+    until("/health", "\"status\":\"ok\"");
+    expect("GET", "/health", NULL, 200, "…\"owed\":0");
+    expect("POST", "/subjects/b/versions", "{\"schema\":\"\\\"long\\\"\"}", 200, "{\"id\":3,…");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ROW(test_poisoned),     ROW(test_other_spellings),
-        ROW(test_no_ids_left),  ROW(test_bad_claims_and_names),
-        ROW(test_empty_values), ROW(test_rewritten),
-        ROW(test_properties),   ROW(test_heavy_checks),
-        ROW(test_mode_changes), ROW(test_deletion_marks),
+        ROW(test_poisoned),       ROW(test_other_spellings),
+        ROW(test_no_ids_left),    ROW(test_bad_claims_and_names),
+        ROW(test_empty_values),   ROW(test_rewritten),
+        ROW(test_properties),     ROW(test_heavy_checks),
+        ROW(test_mode_changes),   ROW(test_deletion_marks),
+        ROW(test_refused_writes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

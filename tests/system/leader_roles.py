@@ -142,6 +142,19 @@ metrics.request("GET", "/metrics")
 if not re.search(r"weir_registry_forwarded_total [1-9]", metrics.getresponse().read().decode()):
     sys.exit("nothing is counted as forwarded")
 
+# Options that a follower and its leader do not have alike are told.
+check("no warning", None, health(follower).get("warning"))
+check("options", health(leader)["options"], health(follower)["options"])
+stranger, warned = registry("stranger", "--set", "max.request.bytes=1M", "--set", "schema.compatibility.level=full",
+                            "--set", "leader.eligibility=false")
+role(warned, "follower")
+check("a warning", f"options differ from those of the leader http://{leader}: schema.compatibility.level is "
+      '"FULL" here, "BACKWARD" there; max.request.bytes is 1048576 here, 10485760 there', health(warned).get("warning"))
+stranger.terminate()
+stranger.wait()
+if "registry.options-differ" not in open(os.path.join(FOLDER, "stranger.log")).read():
+    sys.exit("the log does not say that options differ")
+
 # A leader that is killed: no write waits for the group's session.
 first.send_signal(signal.SIGKILL)
 first.wait()
@@ -162,6 +175,11 @@ fourth, leader = registry("fourth")
 role(leader, "leader")
 role(waits, "follower")
 check("now it forwards", 200, register(waits, "nobody", '"int"')[0])
+fourth.send_signal(signal.SIGSTOP)
+until("not ready where the leader is silent", 30, lambda: (h := health(waits)).get("status") == "leader-not-ready" and
+      h["message"].startswith(f"the leader http://{leader} does not answer"))
+fourth.send_signal(signal.SIGCONT)
+role(waits, "follower")
 for process in (third, fourth):
     process.terminate()
     process.wait()

@@ -76,11 +76,22 @@ if command -v python3 >/dev/null; then
     ask 200 '"is_compatible":true' POST /compatibility/subjects/line3/versions/latest "$(record "$(field a int 0)" | sed s/R/Line/)"
 fi
 
-say "the broker goes away and comes back"
+say "the broker goes away and comes back, and /health says so"
+health() { # STATUS PATTERN
+    [ "$(curl -sS -m 30 -o "$stage/health" -w '%{http_code}' "$registry/health")" = "$1" ] && grep -qE -- "$2" "$stage/health"
+}
+ready_metric() { curl -sS -m 30 "$registry/metrics" | grep -q "^weir_registry_ready $1\$"; }
+until_true 20 health 200 '"status":"ok".*"lag":0'
+until_true 20 ready_metric 1
 stop broker
+until_true 20 health 503 '"status":"no-broker".*"lag":null.*"message":"no broker of [^"]*refused'
+until_true 20 ready_metric 0
+logged registry 'warn +registry\.no-broker .*refused' || fail "the log does not say that no broker answers"
 ask 200 '"id":1' GET /subjects/flights-value/versions/1
-ask 500 '"error_code":5000[12]' POST /subjects/away/versions '{"schema":"\"bytes\""}'
+ask 500 '"error_code":50002.*not acknowledged in 5000 ms: .*refused' POST /subjects/away/versions '{"schema":"\"bytes\""}'
 start_broker "$bootstrap"
+until_true 30 health 200 '"status":"ok".*"lag":[0-9]'
+logged registry 'registry\.broker-again' || fail "the log does not say that a broker answers again"
 registered() {
     curl -sS -m 30 -X POST -H 'Content-Type: application/json' -d '{"schema":"\"bytes\""}' \
         "$registry/subjects/away/versions" | grep -q '^{"id":'
@@ -95,6 +106,8 @@ start_broker "$bootstrap"
 start orphan "$weir" registry --listen 127.0.0.1:0 --bootstrap "$bootstrap" --set kafkastore.topic=_orphans
 ready orphan
 "$weir" topic delete _orphans --bootstrap "$bootstrap"
+registry=http://$(address orphan registry)
+until_true 20 health 503 '"status":"no-topic".*"message":"topic _orphans is not there any more'
 kill_hard broker
 stop orphan
 
