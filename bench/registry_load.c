@@ -1,6 +1,11 @@
 /* Registry load: N connections, each with one request under way (keep-alive), in one thread by
  * epoll; prints rate and latencies as one JSON line. Any registry with Confluent's API will do.
  *
+ * It shares the machine with what it measures, so the requests that come again and again are
+ * written once, and an answer is looked at once: its status, its end. A request that is not
+ * answered in PATIENCE_S, or whose connection ends, is counted as unanswered and its connection
+ * replaced; the rate counts until the last answer.
+ *
  *   registry_load URL LOAD CONNECTIONS AMOUNT [PID]
  *
  *   get SECONDS        GET /schemas/ids/{id}, over the ids of 1,000 schemas that it registers first
@@ -30,11 +35,13 @@
 
 enum { IDS = 1000, CONNECTIONS_MAX = 1024, ANSWER_MAX = 256 * 1024, LATENCIES = 1 << 20 };
 enum { RECORD_BYTES = 220 }; /* of the schema that register and get use */
+enum { PATIENCE_S = 10, UNANSWERED_MAX = 100 };
 
 struct connection {
     int fd;
     int64_t number, sent_us; /* sent_us 0: nothing is under way */
-    size_t len;              /* of the answer so far */
+    bool used;               /* it has brought an answer */
+    size_t len, end;         /* of the answer so far; of all of it, 0: not known yet */
     char answer[ANSWER_MAX];
 };
 
@@ -45,9 +52,11 @@ struct load {
     const char *name; /* of subjects and schemas */
     int64_t bytes;    /* of a schema */
     bool filling;     /* registers the IDS schemas that a load needs */
-    int64_t connections, next, done, bad;
+    int64_t connections, under_way, next, done, bad, unanswered;
     int64_t until_us, most; /* when and after how many requests it ends */
+    int64_t last_us;        /* the last answer */
     int64_t ids[IDS];
+    struct bs_buf again[IDS];      /* requests over the IDS schemas, once they are registered */
     uint32_t latencies[LATENCIES]; /* count by microsecond; the last one: more */
     struct connection *all;
     struct bs_buf request, body;
@@ -91,23 +100,21 @@ static void put_schema(const struct load *load, int64_t n, struct bs_buf *out)
     bs_buf_puts(out, "]}");
 }
 
-static void put_request(struct load *load, int64_t n)
+static void put_request(struct load *load, int64_t n, struct bs_buf *out)
 {
-    struct bs_buf *out = &load->request;
     const char *permanent = is(load, "purge") ? "?permanent=true" : "";
     bool post = load->filling || is(load, "known") || is(load, "register") || is(load, "fill") ||
                 is(load, "share");
     bs_buf_reset(out);
     if (!post && is(load, "get")) {
-        bs_buf_printf(out, "GET %s/schemas/ids/%" PRId64, load->path, load->ids[n % IDS]);
+        bs_buf_printf(out, "GET %s/schemas/ids/%" PRId64, load->path, load->ids[n]);
     } else if (!post && is(load, "latest")) {
         bs_buf_printf(out, "GET %s/subjects/%s-%" PRId64 "/versions/latest", load->path, load->name,
-                      n % IDS);
+                      n);
     } else if (!post) {
         bs_buf_printf(out, "DELETE %s/subjects/%s-%" PRId64 "%s", load->path, load->name, n,
                       permanent);
     } else {
-        n = is(load, "known") ? n % IDS : n;
         bs_buf_printf(out, "POST %s/subjects/%s-%" PRId64 "/versions", load->path, load->name, n);
     }
     bs_buf_puts(out, " HTTP/1.1\r\nHost: localhost\r\n");
@@ -124,49 +131,106 @@ static void put_request(struct load *load, int64_t n)
     }
 }
 
-/* false: there is nothing left to ask. */
-static bool send_next(struct load *load, struct connection *c)
+static const struct bs_buf *request(struct load *load, int64_t n)
 {
+    if (load->again[0].len && !load->filling)
+        return &load->again[n % IDS];
+    put_request(load, n, &load->request);
+    return &load->request;
+}
+
+static void connect_one(const struct load *load, struct connection *c)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+    int on = 1;
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (c->fd < 0 || connect(c->fd, (const struct sockaddr *)&load->to, sizeof load->to) < 0)
+        die("connect");
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    c->used = false;
+    epoll_ctl(load->epoll, EPOLL_CTL_ADD, c->fd, &event);
+}
+
+static void send_request(struct load *load, struct connection *c, int64_t now)
+{
+    const struct bs_buf *text = request(load, c->number);
     size_t sent = 0;
-    c->sent_us = 0;
-    c->len = 0;
-    if (load->next == load->most || now_us() >= load->until_us)
-        return false;
-    c->number = load->next++;
-    put_request(load, c->number);
-    c->sent_us = now_us();
-    while (sent < load->request.len) {
-        ssize_t n = write(c->fd, load->request.data + sent, load->request.len - sent);
+    c->len = c->end = 0;
+    c->sent_us = now;
+    while (sent < text->len) {
+        ssize_t n = send(c->fd, text->data + sent, text->len - sent, MSG_NOSIGNAL);
         if (n < 0)
-            die("write");
+            return; /* what is wrong is told by the read */
         sent += (size_t)n;
     }
-    return true;
+}
+
+static void send_next(struct load *load, struct connection *c, int64_t now)
+{
+    load->under_way -= c->sent_us != 0;
+    c->sent_us = 0;
+    if (load->next == load->most || now >= load->until_us)
+        return;
+    load->under_way++;
+    c->number = load->next++;
+    send_request(load, c, now);
 }
 
 /* ---- answers ---- */
 
+/* Where the answer ends that has this head; SIZE_MAX: with its last chunk. */
+static size_t find_end(const char *answer, size_t head)
+{
+    for (const char *line = answer; line < answer + head; line = strchr(line, '\n') + 1)
+        if (strncasecmp(line, "Content-Length:", 15) == 0)
+            return head + strtoul(line + 15, NULL, 10);
+    return strncmp(answer, "HTTP/1.1 204", 12) == 0 ? head : SIZE_MAX;
+}
+
 static bool complete(struct connection *c)
 {
-    char *end, *length;
+    const char *end;
     c->answer[c->len] = '\0';
-    end = strstr(c->answer, "\r\n\r\n");
-    if (end == NULL)
-        return false;
-    length = strcasestr(c->answer, "\r\nContent-Length:");
-    if (length && length < end)
-        return c->len >= (size_t)(end + 4 - c->answer) + strtoul(length + 17, NULL, 10);
-    return strncmp(c->answer, "HTTP/1.1 204", 12) == 0 ||
-           (c->len > 5 && strcmp(c->answer + c->len - 5, "0\r\n\r\n") == 0); /* chunks */
+    if (c->end == 0 && (end = strstr(c->answer, "\r\n\r\n")))
+        c->end = find_end(c->answer, (size_t)(end + 4 - c->answer));
+    if (c->end == SIZE_MAX && strcmp(c->answer + c->len - 7, "\r\n0\r\n\r\n") == 0)
+        return true;
+    errno = EMSGSIZE;
+    if (c->len == ANSWER_MAX - 1)
+        die("an answer is too long");
+    if (c->end && c->len > c->end)
+        die("more came than an answer");
+    return c->end && c->len == c->end;
+}
+
+/* `ended`: by the server, which may do that on a connection that it has answered on; what came too
+ * late for it is asked again. So is, in any case, what has to be done a number of times. */
+static void replace(struct load *load, struct connection *c, bool ended, int64_t now)
+{
+    bool late = ended && c->used && c->len == 0;
+    close(c->fd);
+    connect_one(load, c);
+    if (c->sent_us == 0)
+        return;
+    if (!late && ++load->unanswered > UNANSWERED_MAX) {
+        errno = ETIMEDOUT;
+        die("too many requests are not answered");
+    }
+    if (late || load->most != INT64_MAX)
+        send_request(load, c, now);
+    else
+        send_next(load, c, now);
 }
 
 static void receive(struct load *load, struct connection *c)
 {
-    ssize_t n = read(c->fd, c->answer + c->len, ANSWER_MAX - 1 - c->len);
+    ssize_t n = recv(c->fd, c->answer + c->len, ANSWER_MAX - 1 - c->len, 0);
+    int64_t now = now_us(), took = now - c->sent_us;
     const char *id;
-    int64_t took;
-    if (n <= 0)
-        die("the registry closed a connection");
+    if (n <= 0) {
+        replace(load, c, true, now);
+        return;
+    }
     c->len += (size_t)n;
     if (!complete(c))
         return;
@@ -175,33 +239,44 @@ static void receive(struct load *load, struct connection *c)
     id = load->filling ? strstr(c->answer, "\"id\":") : NULL;
     if (id && c->number < IDS)
         load->ids[c->number] = strtoll(id + 5, NULL, 10);
-    took = now_us() - c->sent_us;
     load->latencies[took < LATENCIES - 1 ? took : LATENCIES - 1]++;
     load->done++;
-    send_next(load, c);
+    load->last_us = now;
+    c->used = true;
+    send_next(load, c, now);
+}
+
+/* Those that have waited too long. */
+static void look_after(struct load *load, int64_t now)
+{
+    for (int64_t i = 0; i < load->connections; i++) {
+        struct connection *c = &load->all[i];
+        if (c->sent_us && now - c->sent_us > (int64_t)PATIENCE_S * 1000000)
+            replace(load, c, false, now);
+    }
 }
 
 static double run(struct load *load, double seconds, int64_t most)
 {
-    int64_t began = now_us(), under_way = 0;
+    int64_t began = now_us(), looked = began;
     load->until_us = began + (int64_t)(seconds * 1e6);
     load->most = most == INT64_MAX ? most : load->next + most;
-    load->done = load->bad = 0;
+    load->done = load->bad = load->unanswered = 0;
+    load->last_us = began;
     memset(load->latencies, 0, sizeof load->latencies);
     for (int64_t i = 0; i < load->connections; i++)
-        under_way += send_next(load, &load->all[i]);
-    while (under_way > 0) {
+        send_next(load, &load->all[i], now_us());
+    while (load->under_way > 0) {
         struct epoll_event events[64];
-        int n = epoll_wait(load->epoll, events, 64, 60000);
-        if (n <= 0)
-            die("no answer in 60 s");
-        for (int i = 0; i < n; i++) {
-            struct connection *c = events[i].data.ptr;
-            receive(load, c);
-            under_way -= c->sent_us == 0;
+        int n = epoll_wait(load->epoll, events, 64, 1000);
+        for (int i = 0; i < n; i++)
+            receive(load, events[i].data.ptr);
+        if (now_us() - looked > 1000000) {
+            looked = now_us();
+            look_after(load, looked);
         }
     }
-    return (double)(now_us() - began) / 1e6;
+    return (double)(load->last_us - began) / 1e6;
 }
 
 static void open_all(struct load *load)
@@ -210,16 +285,8 @@ static void open_all(struct load *load)
     load->all = bs_array((size_t)load->connections, sizeof *load->all);
     if (load->epoll < 0)
         die("start");
-    for (int64_t i = 0; i < load->connections; i++) {
-        struct connection *c = &load->all[i];
-        struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
-        int on = 1;
-        c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&load->to, sizeof load->to) < 0)
-            die("connect");
-        setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        epoll_ctl(load->epoll, EPOLL_CTL_ADD, c->fd, &event);
-    }
+    for (int64_t i = 0; i < load->connections; i++)
+        connect_one(load, &load->all[i]);
 }
 
 /* ---- the program ---- */
@@ -300,14 +367,17 @@ static void fill(struct load *load)
     if (load->bad)
         exit(1);
     load->filling = false;
+    for (int64_t i = 0; i < IDS; i++)
+        put_request(load, i, &load->again[i]);
 }
 
 static void report(const struct load *load, double took, double cpu)
 {
     printf("{\"load\":\"%s\",\"connections\":%" PRId64 ",\"requests\":%" PRId64 ",\"bad\":%" PRId64
+           ",\"unanswered\":%" PRId64
            ",\"seconds\":%.3f,\"per_s\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%.3f",
-           load->kind, load->connections, load->done, load->bad, took, (double)load->done / took,
-           percentile_ms(load, 0.5), percentile_ms(load, 0.99));
+           load->kind, load->connections, load->done, load->bad, load->unanswered, took,
+           (double)load->done / took, percentile_ms(load, 0.5), percentile_ms(load, 0.99));
     if (cpu >= 0)
         printf(",\"cpu_us_each\":%.1f", cpu * 1e6 / (double)load->done);
     printf("}\n");
