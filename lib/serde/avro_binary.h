@@ -64,4 +64,16 @@ struct sd_avro_block {
 int sd_avro_get_block(struct sd_avro_reader *r, const struct sd_path *path, bool empty_items,
                       size_t total, struct sd_avro_block *block);
 
+/* The items of an array or map as they come, one behind the other in the reader's arena. */
+struct sd_avro_list {
+    size_t size;      /* of an item in memory */
+    bool empty_items; /* they take no bytes in the data */
+    void *items;
+    size_t count, cap;          /* count: the reader of the items keeps it */
+    struct sd_avro_block block; /* whose items have room behind the others */
+};
+
+int sd_avro_next_block(struct sd_avro_reader *r, const struct sd_path *path,
+                       struct sd_avro_list *list);
+
 #endif

@@ -161,67 +161,66 @@ static int get_record(struct sd_avro_reader *r, const struct sd_node *node,
     return 0;
 }
 
+int sd_avro_next_block(struct sd_avro_reader *r, const struct sd_path *path,
+                       struct sd_avro_list *list)
+{
+    size_t wanted;
+    void *old = list->items;
+    int rc = sd_avro_get_block(r, path, list->empty_items, list->count, &list->block);
+    if (rc < 0 || list->block.count == 0)
+        return rc;
+    if (bs_arena_used(r->arena) > r->arena_max)
+        return sd_avro_too_large(r, path);
+    wanted = list->count + list->block.count;
+    if (wanted <= list->cap)
+        return 0;
+    list->cap = wanted > list->cap * 2 ? wanted : list->cap * 2;
+    list->items = bs_arena_alloc(r->arena, list->cap * list->size);
+    if (list->count)
+        memcpy(list->items, old, list->count * list->size);
+    return 0;
+}
+
 static int get_array(struct sd_avro_reader *r, const struct sd_node *node,
                      const struct sd_path *path, unsigned depth, struct sd_value *ret)
 {
-    bool empty = sd_more(node->items)->empty;
-    struct sd_value *items = NULL;
-    size_t total = 0, cap = 0;
-    struct sd_avro_block block = {0};
+    struct sd_avro_list list = {.size = sizeof *ret, .empty_items = sd_more(node->items)->empty};
     int rc;
-    while ((rc = sd_avro_get_block(r, path, empty, total, &block)) == 0 && block.count) {
-        if (bs_arena_used(r->arena) > r->arena_max)
-            return sd_avro_too_large(r, path);
-        if (total + block.count > cap) {
-            struct sd_value *old = items;
-            cap = total + block.count > cap * 2 ? total + block.count : cap * 2;
-            items = bs_arena_alloc(r->arena, cap * sizeof *items);
-            if (total)
-                memcpy(items, old, total * sizeof *items);
-        }
-        for (size_t i = 0; i < block.count; i++, total++) {
-            struct sd_path here = {.up = path, .index = total};
-            rc = sd_avro_get_value(r, node->items, &here, depth + 1, &items[total]);
+    while ((rc = sd_avro_next_block(r, path, &list)) == 0 && list.block.count) {
+        struct sd_value *items = list.items;
+        for (size_t i = 0; i < list.block.count; i++, list.count++) {
+            struct sd_path here = {.up = path, .index = list.count};
+            rc = sd_avro_get_value(r, node->items, &here, depth + 1, &items[list.count]);
             if (rc < 0)
                 return rc;
         }
     }
     ret->type = SD_ARRAY;
-    ret->array.items = items;
-    ret->array.count = total;
+    ret->array.items = list.items;
+    ret->array.count = list.count;
     return rc;
 }
 
 static int get_map(struct sd_avro_reader *r, const struct sd_node *node, const struct sd_path *path,
                    unsigned depth, struct sd_value *ret)
 {
-    struct sd_field *fields = NULL;
-    size_t total = 0, cap = 0;
-    struct sd_avro_block block = {0};
+    struct sd_avro_list list = {.size = sizeof *ret->map.fields};
     int rc;
-    while ((rc = sd_avro_get_block(r, path, false, total, &block)) == 0 && block.count) {
-        if (bs_arena_used(r->arena) > r->arena_max)
-            return sd_avro_too_large(r, path);
-        if (total + block.count > cap) {
-            struct sd_field *old = fields;
-            cap = total + block.count > cap * 2 ? total + block.count : cap * 2;
-            fields = bs_arena_alloc(r->arena, cap * sizeof *fields);
-            if (total)
-                memcpy(fields, old, total * sizeof *fields);
-        }
-        for (size_t i = 0; i < block.count; i++, total++) {
+    while ((rc = sd_avro_next_block(r, path, &list)) == 0 && list.block.count) {
+        struct sd_field *field = (struct sd_field *)list.items + list.count;
+        for (size_t i = 0; i < list.block.count; i++, list.count++, field++) {
             struct sd_path here = {.up = path};
-            if ((rc = sd_avro_get_slice(r, path, &fields[total].name)) < 0)
+            if ((rc = sd_avro_get_slice(r, path, &field->name)) < 0)
                 return rc;
-            here.name = fields[total].name = sd_avro_keep(r, fields[total].name);
-            rc = sd_avro_get_value(r, node->items, &here, depth + 1, &fields[total].value);
+            here.name = field->name = sd_avro_keep(r, field->name);
+            rc = sd_avro_get_value(r, node->items, &here, depth + 1, &field->value);
             if (rc < 0)
                 return rc;
         }
     }
     ret->type = SD_MAP;
-    ret->map.fields = fields;
-    ret->map.count = total;
+    ret->map.fields = list.items;
+    ret->map.count = list.count;
     return rc;
 }
 

@@ -405,62 +405,42 @@ static int run_record(struct sd_avro_reader *r, const struct step *step, const s
 static int run_array(struct sd_avro_reader *r, const struct step *step, const struct sd_path *path,
                      unsigned depth, struct sd_value *ret)
 {
-    bool empty = sd_more(step->writer->items)->empty;
-    struct sd_value *items = NULL;
-    size_t total = 0, cap = 0;
-    struct sd_avro_block block = {0};
+    struct sd_avro_list list = {.size = sizeof *ret,
+                                .empty_items = sd_more(step->writer->items)->empty};
     int rc;
-    while ((rc = sd_avro_get_block(r, path, empty, total, &block)) == 0 && block.count) {
-        if (bs_arena_used(r->arena) > r->arena_max)
-            return sd_avro_too_large(r, path);
-        if (total + block.count > cap) {
-            struct sd_value *old = items;
-            cap = total + block.count > cap * 2 ? total + block.count : cap * 2;
-            items = bs_arena_alloc(r->arena, cap * sizeof *items);
-            if (total)
-                memcpy(items, old, total * sizeof *items);
-        }
-        for (size_t i = 0; i < block.count; i++, total++) {
-            struct sd_path here = {.up = path, .index = total};
-            if ((rc = run(r, step->child, &here, depth + 1, &items[total])) < 0)
+    while ((rc = sd_avro_next_block(r, path, &list)) == 0 && list.block.count) {
+        struct sd_value *items = list.items;
+        for (size_t i = 0; i < list.block.count; i++, list.count++) {
+            struct sd_path here = {.up = path, .index = list.count};
+            if ((rc = run(r, step->child, &here, depth + 1, &items[list.count])) < 0)
                 return rc;
         }
     }
     ret->type = SD_ARRAY;
-    ret->array.items = items;
-    ret->array.count = total;
+    ret->array.items = list.items;
+    ret->array.count = list.count;
     return rc;
 }
 
 static int run_map(struct sd_avro_reader *r, const struct step *step, const struct sd_path *path,
                    unsigned depth, struct sd_value *ret)
 {
-    struct sd_field *fields = NULL;
-    size_t total = 0, cap = 0;
-    struct sd_avro_block block = {0};
+    struct sd_avro_list list = {.size = sizeof *ret->map.fields};
     int rc;
-    while ((rc = sd_avro_get_block(r, path, false, total, &block)) == 0 && block.count) {
-        if (bs_arena_used(r->arena) > r->arena_max)
-            return sd_avro_too_large(r, path);
-        if (total + block.count > cap) {
-            struct sd_field *old = fields;
-            cap = total + block.count > cap * 2 ? total + block.count : cap * 2;
-            fields = bs_arena_alloc(r->arena, cap * sizeof *fields);
-            if (total)
-                memcpy(fields, old, total * sizeof *fields);
-        }
-        for (size_t i = 0; i < block.count; i++, total++) {
+    while ((rc = sd_avro_next_block(r, path, &list)) == 0 && list.block.count) {
+        struct sd_field *field = (struct sd_field *)list.items + list.count;
+        for (size_t i = 0; i < list.block.count; i++, list.count++, field++) {
             struct sd_path here = {.up = path};
             if ((rc = sd_avro_get_slice(r, path, &here.name)) < 0)
                 return rc;
-            here.name = fields[total].name = sd_avro_keep(r, here.name);
-            if ((rc = run(r, step->child, &here, depth + 1, &fields[total].value)) < 0)
+            here.name = field->name = sd_avro_keep(r, here.name);
+            if ((rc = run(r, step->child, &here, depth + 1, &field->value)) < 0)
                 return rc;
         }
     }
     ret->type = SD_MAP;
-    ret->map.fields = fields;
-    ret->map.count = total;
+    ret->map.fields = list.items;
+    ret->map.count = list.count;
     return rc;
 }
 
