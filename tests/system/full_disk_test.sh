@@ -38,6 +38,45 @@ head -n "$acked" "$stage/out" | cmp -s - "$(head -n "$acked" "$stage/in" >"$stag
 [ "$(tail -1 "$stage/out")" = again ] || fail "the last record is not there"
 stop broker
 
+say "schemas on a full disk: refused, told by /health, and accepted again; those that were answered are there"
+rm -rf "$stage/small/data"
+head -c 16M /dev/zero >"$stage/small/ballast"
+start broker "$weir" broker --data "$stage/small/data" --listen 127.0.0.1:0
+ready broker
+start registry "$weir" registry --listen 127.0.0.1:0 --bootstrap "$(address broker broker)" --set kafkastore.timeout.ms=2000
+ready registry
+registry=http://$(address registry registry)
+wide_schema() { # N: about 200 KB
+    awk -v n="$1" 'BEGIN { printf "{\"schema\":\"{\\\"type\\\":\\\"enum\\\",\\\"name\\\":\\\"E%d\\\",\\\"symbols\\\":[", n
+        for (i = 0; i < 5000; i++) printf "%s\\\"symbol_with_a_long_name_%012d\\\"", i ? "," : "", i
+        print "]}\"}" }' >"$stage/schema.json"
+}
+register_wide() {
+    wide_schema "$1"
+    curl -sS -m 60 -X POST -H 'Content-Type: application/json' --data-binary "@$stage/schema.json" "$registry/subjects/s$1/versions" >"$stage/answer"
+    grep -q '^{"id":' "$stage/answer"
+}
+n=1
+while register_wide $n; do
+    n=$((n + 1))
+    [ $n -lt 200 ] || fail "200 schemas of 200 KB went onto 8 MB"
+done
+[ $n -gt 3 ] || fail "schema $n: $(cat "$stage/answer")"
+grep -q '"error_code":50002.*not acknowledged in 2000 ms' "$stage/answer" || fail "$(head -c 500 "$stage/answer")"
+curl -sS -m 60 "$registry/subjects" | grep -q "\"s$((n - 1))\"" || fail "a full disk ends reading"
+rm "$stage/small/ballast"
+until_true 60 register_wide $n
+is_well() { curl -sS -m 60 "$registry/health" | grep -q '"status":"ok".*"owed":0'; }
+until_true 30 is_well
+kill_hard registry
+start registry "$weir" registry --listen 127.0.0.1:0 --bootstrap "$(address broker broker)"
+ready registry
+registry=http://$(address registry registry)
+curl -sS -m 60 "$registry/subjects" >"$stage/subjects"
+for i in $(seq "$n"); do grep -q "\"s$i\"" "$stage/subjects" || fail "s$i was acknowledged and is not there"; done
+stop registry
+stop broker
+
 say "the worker's state on a full disk: an error that says so, at whatever write, and the same result with room"
 rm -rf "$stage/small/data"
 FLIGHTS_OUT=$stage/delays.jsonl
