@@ -154,7 +154,7 @@ struct timespec sr_gate_after(int64_t ms)
     return at_ms(sr_gate_now_ms() + ms);
 }
 
-int sr_gate_wait_applied(struct sr_gate *gate, int64_t offset, int64_t ms, struct bs_error *err)
+void sr_gate_catch_up(struct sr_gate *gate, int64_t offset, int64_t ms)
 {
     struct timespec until = sr_gate_after(ms);
     struct sr_waiter waiter = {.offset = offset}, **at;
@@ -165,21 +165,11 @@ int sr_gate_wait_applied(struct sr_gate *gate, int64_t offset, int64_t ms, struc
     gate->waiters = &waiter;
     while (gate->applied_offset < offset && rc == 0)
         rc = pthread_cond_timedwait(&waiter.applied, &gate->progress, &until);
-    rc = gate->applied_offset < offset ? BS_ETIMEOUT : 0;
     for (at = &gate->waiters; *at != &waiter; at = &(*at)->next)
         ;
     *at = waiter.next;
     pthread_mutex_unlock(&gate->progress);
     pthread_cond_destroy(&waiter.applied);
-    if (rc < 0)
-        return bs_error_set(err, rc, "offset %lld was not read in %lld ms", (long long)offset,
-                            (long long)ms);
-    return 0;
-}
-
-void sr_gate_catch_up(struct sr_gate *gate, int64_t offset, int64_t ms)
-{
-    sr_gate_wait_applied(gate, offset, ms, NULL);
 }
 
 int64_t sr_gate_applied(struct sr_gate *gate)
@@ -388,7 +378,6 @@ int sr_gate_append(struct sr_gate *gate, const struct sr_writer *writer,
 {
     struct bs_error why = {0};
     struct sr_bundle bundle;
-    int64_t last = -1;
     bool unknown = false, leads;
     int rc;
     pthread_mutex_lock(&gate->progress);
@@ -397,17 +386,12 @@ int sr_gate_append(struct sr_gate *gate, const struct sr_writer *writer,
     if (!leads)
         return bs_error_set(err, BS_EFENCED, "this process leads no longer");
     sr_bundle_init(&bundle, records, count, writer->epoch);
-    rc = sr_journal_append(gate->journal, bundle.messages, bundle.count, &unknown, &why);
+    rc = sr_journal_append(gate->journal, bundle.messages, bundle.count, gate->settings.timeout_ms,
+                           &unknown, &why);
     if (rc == 0) {
         bs_metric_add(&gate->writes, (int64_t)count);
-        for (size_t i = 0; i < bundle.count; i++)
-            if (bundle.messages[i].offset > last)
-                last = bundle.messages[i].offset;
-        rc = sr_gate_wait_applied(gate, last, gate->settings.timeout_ms, &why);
-        unknown = rc < 0;
-    }
-    if (rc == 0)
         rc = outcome(gate, writer, bundle.messages[bundle.carrier].offset, &why);
+    }
     if (sr_journal_hook)
         sr_journal_hook("read");
     if (unknown)

@@ -63,9 +63,8 @@ static void claim(struct sr_gate *gate, int64_t epoch)
     int rc;
     sr_gate_noop(gate, epoch, gate->leader.own_url, &arena, &record);
     sr_bundle_init(&bundle, &record, 1, -1);
-    rc = sr_journal_append(gate->journal, bundle.messages, bundle.count, &unknown, &err);
-    if (rc == 0)
-        rc = sr_gate_wait_applied(gate, bundle.messages[0].offset, gate->settings.timeout_ms, &err);
+    rc = sr_journal_append(gate->journal, bundle.messages, bundle.count, gate->settings.timeout_ms,
+                           &unknown, &err);
     sr_bundle_deinit(&bundle);
     bs_arena_deinit(&arena);
     pthread_mutex_lock(&gate->progress);
@@ -265,7 +264,7 @@ static void release(struct sr_gate *gate)
     bool unknown;
     sr_gate_noop(gate, gate->leader.epoch, "", &arena, &record);
     sr_bundle_init(&bundle, &record, 1, gate->leader.epoch);
-    sr_journal_append(gate->journal, bundle.messages, bundle.count, &unknown, NULL);
+    sr_journal_append(gate->journal, bundle.messages, bundle.count, 0, &unknown, NULL);
     sr_bundle_deinit(&bundle);
     bs_arena_deinit(&arena);
 }

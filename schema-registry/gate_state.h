@@ -14,7 +14,7 @@
 #include <pthread.h>
 #include <time.h>
 
-/* A writer until its records are read back; in its frame. */
+/* Who waits for what another process has written; in its frame. */
 struct sr_waiter {
     int64_t offset;
     pthread_cond_t applied;
@@ -71,8 +71,6 @@ struct sr_gate {
 int64_t sr_gate_now_ms(void);
 struct timespec sr_gate_after(int64_t ms); /* of the monotonic clock */
 void sr_gate_cond_init(pthread_cond_t *cond);
-/* Waits until the offset has been read; BS_ETIMEOUT. */
-int sr_gate_wait_applied(struct sr_gate *gate, int64_t offset, int64_t ms, struct bs_error *err);
 
 /* With progress locked: does another process lead? One that has not been looked for yet at start,
  * or that this process is about to replace, does not count. */

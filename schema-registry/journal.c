@@ -1,14 +1,14 @@
 /* Journal: see journal.h. One producer (idempotent, acks=all), one consumer assigned to partition 0
  * from its beginning, and a thread that serves the producer's delivery reports, so that any number
- * of threads may append at once and share a batch. Threads share the stop flag, an atomic because
- * librdkafka's poll cannot be woken by a mailbox, and the deliveries under way, under a lock: each
- * is in the frame of the thread that waits for it. */
+ * of threads may append at once and share a batch (journal_write.h). Threads share the stop flag,
+ * an atomic because librdkafka's poll cannot be woken by a mailbox, and the writes. */
 #include "schema-registry/journal.h"
 
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/option.h"
 #include "schema-registry/journal_topic.h"
+#include "schema-registry/journal_write.h"
 
 #include <librdkafka/rdkafka.h>
 #include <malloc.h>
@@ -35,42 +35,21 @@ static const struct bs_event broker_error = {
 
 enum { POLL_MS = 100, STEP_MS = 50, ASK_MS = 2000, END_SECONDS = 3 };
 
-static const char EPOCH[] = "weir-epoch", REST[] = "weir-rest";
-
 void (*sr_journal_hook)(const char *step);
-
-static void at_step(const char *step)
-{
-    if (sr_journal_hook)
-        sr_journal_hook(step);
-}
 
 struct sr_journal {
     struct sr_journal_options options;
     rd_kafka_t *producer, *consumer;
-    pthread_t thread, delivery_thread;
-    bool started, delivering;
-    pthread_mutex_t lock;  /* guards every struct delivery, and what follows */
+    pthread_t thread;
+    bool started;
+    struct sr_writes *writes;
+    pthread_mutex_t lock;  /* guards what follows */
     char broker_said[256]; /* last error of a connection since a broker answered; "": none */
-    _Atomic bool reader_stop, stop;
+    _Atomic bool stop;
     int64_t deadline_ms;
     char step[256];
     bool failed, at_end;
     int64_t end; /* of the topic when reading began */
-};
-
-/* Of one append, in the frame of its thread; one of its messages points to its sent. */
-struct delivery {
-    struct sr_journal *journal;
-    pthread_cond_t done; /* pending is 0 */
-    size_t pending;
-    rd_kafka_resp_err_t error;
-    bool unknown;
-};
-
-struct sent {
-    struct delivery *delivery;
-    struct sr_message *message;
 };
 
 static int64_t now_ms(void)
@@ -78,24 +57,6 @@ static int64_t now_ms(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
-{
-    struct sent *sent = message->_private;
-    struct delivery *delivery = sent->delivery;
-    (void)rk;
-    (void)opaque;
-    pthread_mutex_lock(&delivery->journal->lock);
-    if (message->err && !delivery->error)
-        delivery->error = message->err;
-    if (message->err && rd_kafka_message_status(message) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED)
-        delivery->unknown = true;
-    if (!message->err)
-        sent->message->offset = message->offset;
-    if (--delivery->pending == 0)
-        pthread_cond_signal(&delivery->done);
-    pthread_mutex_unlock(&delivery->journal->lock);
 }
 
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
@@ -198,15 +159,15 @@ static int open_client(struct sr_journal *j, rd_kafka_type_t type, rd_kafka_t **
     snprintf(socket, sizeof socket, "%lld", (long long)socket_ms);
     /* These first: the user's own come over them. The socket's, or a question to a broker that is
      * away lasts a minute. */
+    if (type == RD_KAFKA_PRODUCER)
+        sr_writes_configure(conf, j->options.timeout_ms);
     if ((rc = set(conf, "socket.timeout.ms", socket, err)) == 0 &&
-        (rc = set(conf, "linger.ms", "0", err)) == 0 &&
         (rc = set(conf, "fetch.wait.max.ms", "100", err)) == 0 &&
         (rc = set(conf, "queued.max.messages.kbytes", QUEUED_KB, err)) == 0)
         rc = sr_journal_conf(conf, j->options.bootstrap, j->options.properties, err);
     rd_kafka_conf_set_opaque(conf, j);
     rd_kafka_conf_set_error_cb(conf, on_client_error);
     if (rc == 0 && type == RD_KAFKA_PRODUCER) {
-        rd_kafka_conf_set_dr_msg_cb(conf, delivered);
         if ((rc = set(conf, "enable.idempotence", "true", err)) == 0 &&
             (rc = set(conf, "acks", "all", err)) == 0)
             rc = set(conf, "message.timeout.ms", timeout, err);
@@ -239,7 +200,7 @@ static void say_step(struct sr_journal *j, const char *step)
 
 static bool stopped(const struct sr_journal *j)
 {
-    return atomic_load_explicit(&j->reader_stop, memory_order_acquire);
+    return atomic_load_explicit(&j->stop, memory_order_acquire);
 }
 
 static void say_failed(struct sr_journal *j, const struct bs_error *err)
@@ -297,6 +258,7 @@ static void reach_end(struct sr_journal *j, int64_t next_offset)
                (long long)next_offset);
     j->at_end = true;
     j->options.on_end(j->options.ctx, next_offset);
+    sr_writes_passed(j->writes, next_offset - 1);
 }
 
 static struct bs_bytes header(const rd_kafka_headers_t *headers, const char *name)
@@ -330,9 +292,10 @@ static void take_record(struct sr_journal *j, const rd_kafka_message_t *message)
     };
     if (rd_kafka_message_headers(message, &headers))
         headers = NULL;
-    read.epoch = epoch_of(header(headers, EPOCH));
-    read.rest = header(headers, REST);
+    read.epoch = epoch_of(header(headers, SR_HEADER_EPOCH));
+    read.rest = header(headers, SR_HEADER_REST);
     j->options.on_record(j->options.ctx, &read);
+    sr_writes_passed(j->writes, read.offset);
     if (!j->at_end && message->offset + 1 >= j->end)
         reach_end(j, message->offset + 1);
 }
@@ -389,14 +352,6 @@ static void *read_topic(void *arg)
     return NULL;
 }
 
-static void *serve_deliveries(void *arg)
-{
-    struct sr_journal *j = arg;
-    while (!atomic_load_explicit(&j->stop, memory_order_acquire))
-        rd_kafka_poll(j->producer, POLL_MS);
-    return NULL;
-}
-
 int sr_journal_open(const struct sr_journal_options *options, struct sr_journal **ret,
                     struct bs_error *err)
 {
@@ -407,19 +362,14 @@ int sr_journal_open(const struct sr_journal_options *options, struct sr_journal 
     j->options.topic = bs_strdup(options->topic);
     j->options.properties = bs_strdup(options->properties);
     j->deadline_ms = now_ms() + options->init_ms;
-    atomic_init(&j->reader_stop, false);
     atomic_init(&j->stop, false);
-    pthread_mutex_init(&j->lock, NULL);
     if ((rc = open_client(j, RD_KAFKA_PRODUCER, &j->producer, err)) < 0 ||
         (rc = open_client(j, RD_KAFKA_CONSUMER, &j->consumer, err)) < 0)
         goto failed;
     rd_kafka_poll_set_consumer(j->consumer);
     *ret = j; /* the callbacks may use it */
-    if ((rc = pthread_create(&j->delivery_thread, NULL, serve_deliveries, j)) != 0) {
-        rc = bs_error_sys(err, rc, "cannot start the registry's writing thread");
+    if ((rc = sr_writes_open(j->producer, j->options.topic, &j->writes, err)) < 0)
         goto failed;
-    }
-    j->delivering = true;
     if ((rc = pthread_create(&j->thread, NULL, read_topic, j)) != 0) {
         rc = bs_error_sys(err, rc, "cannot start the registry's reading thread");
         goto failed;
@@ -465,15 +415,13 @@ void sr_journal_close(struct sr_journal *j)
 {
     if (j == NULL)
         return;
-    atomic_store_explicit(&j->reader_stop, true, memory_order_release);
+    atomic_store_explicit(&j->stop, true, memory_order_release);
     if (j->started)
         pthread_join(j->thread, NULL);
-    atomic_store_explicit(&j->stop, true, memory_order_release);
-    if (j->delivering)
-        pthread_join(j->delivery_thread, NULL);
+    sr_writes_stop(j->writes);
     if (!end_clients(j))
         return;
-    pthread_mutex_destroy(&j->lock);
+    sr_writes_free(j->writes);
     bs_free((char *)j->options.bootstrap);
     bs_free((char *)j->options.topic);
     bs_free((char *)j->options.properties);
@@ -505,29 +453,6 @@ static int error_code(rd_kafka_resp_err_t code)
     }
 }
 
-static rd_kafka_resp_err_t produce(struct sr_journal *j, struct sent *sent)
-{
-    const struct sr_message *m = sent->message;
-    rd_kafka_headers_t *headers = NULL;
-    rd_kafka_resp_err_t code;
-    char epoch[32];
-    snprintf(epoch, sizeof epoch, "%lld", (long long)m->epoch);
-    if (m->epoch >= 0) {
-        headers = rd_kafka_headers_new(2);
-        rd_kafka_header_add(headers, EPOCH, -1, epoch, -1);
-        if (m->rest.ptr)
-            rd_kafka_header_add(headers, REST, -1, m->rest.ptr, (ssize_t)m->rest.len);
-    }
-    code = rd_kafka_producev(j->producer, RD_KAFKA_V_TOPIC(j->options.topic),
-                             RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                             RD_KAFKA_V_KEY((void *)m->key.ptr, m->key.len),
-                             RD_KAFKA_V_VALUE((void *)m->value.ptr, m->value.len),
-                             RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(sent), RD_KAFKA_V_END);
-    if (code && headers)
-        rd_kafka_headers_destroy(headers);
-    return code;
-}
-
 static void copy_said(struct sr_journal *j, char ret[sizeof j->broker_said])
 {
     pthread_mutex_lock(&j->lock);
@@ -550,36 +475,11 @@ static int append_error(struct sr_journal *j, rd_kafka_resp_err_t code, struct b
 }
 
 int sr_journal_append(struct sr_journal *j, struct sr_message *messages, size_t count,
-                      bool *ret_unknown, struct bs_error *err)
+                      int64_t read_ms, bool *ret_unknown, struct bs_error *err)
 {
-    struct delivery delivery = {.journal = j};
-    struct sent *sent = bs_array(count, sizeof *sent);
-    size_t produced = 0;
-    at_step("append");
-    pthread_cond_init(&delivery.done, NULL);
-    pthread_mutex_lock(&j->lock); /* none is delivered before all are counted */
-    for (; produced < count && !delivery.error; produced++) {
-        messages[produced].offset = -1;
-        sent[produced] = (struct sent){.delivery = &delivery, .message = &messages[produced]};
-        if (produced)
-            at_step("between");
-        delivery.error = produce(j, &sent[produced]);
-        if (!delivery.error)
-            delivery.pending++;
-        else
-            delivery.unknown = produced > 0; /* of a write that is half there */
-    }
-    at_step("sent");
-    while (delivery.pending) /* ends: every message is delivered or times out */
-        pthread_cond_wait(&delivery.done, &j->lock);
-    pthread_mutex_unlock(&j->lock);
-    pthread_cond_destroy(&delivery.done);
-    bs_free(sent);
-    at_step("acknowledged");
-    *ret_unknown = delivery.unknown || (delivery.error && count > 1);
-    if (delivery.error)
-        return append_error(j, delivery.error, err);
-    return 0;
+    rd_kafka_resp_err_t code;
+    int rc = sr_writes_append(j->writes, messages, count, read_ms, &code, ret_unknown, err);
+    return code ? append_error(j, code, err) : rc;
 }
 
 int64_t sr_journal_end(struct sr_journal *j)

@@ -9,6 +9,9 @@
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
 
+#define SR_HEADER_EPOCH "weir-epoch"
+#define SR_HEADER_REST  "weir-rest"
+
 struct sr_journal;
 
 /* One record as it was read; value.ptr NULL: a tombstone. */
@@ -43,10 +46,11 @@ struct sr_message {
 
 int sr_journal_open(const struct sr_journal_options *options, struct sr_journal **ret,
                     struct bs_error *err);
-/* Appends in order and waits for all acknowledgements. Any thread. After an error *ret_unknown says
- * whether some may have been written, or may still be: reading tells. */
+/* Appends in order, waits for all acknowledgements and, up to read_ms (0: not at all), until the
+ * last one has been read back: on_record or on_end has returned. Any thread. After an error
+ * *ret_unknown says whether some may have been written, or may still be: reading tells. */
 int sr_journal_append(struct sr_journal *journal, struct sr_message *messages, size_t count,
-                      bool *ret_unknown, struct bs_error *err);
+                      int64_t read_ms, bool *ret_unknown, struct bs_error *err);
 /* The offset behind the last record, as last heard. */
 int64_t sr_journal_end(struct sr_journal *journal);
 /* Does a broker answer, and is the topic there? BS_ETIMEOUT, BS_ENOTFOUND, BS_EIO, with the last
