@@ -103,11 +103,12 @@ static size_t add_file(struct rt_driver *driver, const char *folder, const char 
 }
 
 static void add_schema(struct rt_driver *driver, const char *folder, const char *file,
-                       const char *subject)
+                       const char *topic)
 {
     struct bs_error err = {0};
     char *text = load(folder, file);
-    if (rt_driver_schema(driver, subject, bs_bytes_text(text), &err))
+    struct rt_driver_schema schema = {.topic = topic, .text = bs_bytes_text(text)};
+    if (rt_driver_schema(driver, &schema, &err))
         fail(&err);
     bs_free(text);
 }
@@ -127,8 +128,8 @@ int main(int argc, char **argv)
     char *file = bs_asprintf("%s/delays.lua", argv[1]);
     struct rt_driver *driver = rt_driver_new(file);
     struct encoded *lines = bs_array((size_t)repeats * 25000 + 10000, sizeof *lines);
-    add_schema(driver, argv[1], "airports.avsc", "airports-value");
-    add_schema(driver, argv[1], "flights.avsc", "flights-value");
+    add_schema(driver, argv[1], "airports.avsc", "airports");
+    add_schema(driver, argv[1], "flights.avsc", "flights");
     if (rt_driver_load(driver, &err))
         fail(&err);
     size_t count =

@@ -60,10 +60,11 @@ static int read_settings(const struct cl_serde *serde, bool key, struct bs_confi
                          struct bs_error *err)
 {
     int rc = 0;
-    for (size_t i = 0; i < serde->count && rc == 0; i++) {
-        const char *sign = strchr(serde->settings[i], '=');
-        char *name = bs_strndup(serde->settings[i], (size_t)(sign - serde->settings[i]));
-        rc = rc_serde_set(ret, key, name, sign + 1, "--serde", err);
+    for (size_t i = 0; i < serde->count * 2 && rc == 0; i++) { /* what is said of one side last */
+        const char *setting = serde->settings[i % serde->count], *sign = strchr(setting, '=');
+        char *name = bs_strndup(setting, (size_t)(sign - setting));
+        if (rc_serde_of_one_side(name) == (i >= serde->count))
+            rc = rc_serde_set(ret, key, name, sign + 1, "--serde", err);
         bs_free(name);
     }
     return rc;

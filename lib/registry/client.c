@@ -3,6 +3,7 @@
 #include "lib/registry/client.h"
 
 #include "lib/base/mem.h"
+#include "lib/registry/memory.h"
 #include "lib/registry/shared.h"
 #include "lib/registry/transport.h"
 #include "lib/serde/json.h"
@@ -22,6 +23,7 @@ enum {
 };
 
 struct rc_client {
+    struct rc_memory *memory; /* answers all by itself; NULL: */
     struct rc_transport transport;
     struct rc_shared *shared;
 };
@@ -59,20 +61,47 @@ void rc_client_free(struct rc_client *client)
 {
     if (client == NULL)
         return;
+    if (client->memory) {
+        rc_memory_free(client->memory);
+        bs_free(client);
+        return;
+    }
     rc_shared_free(client->shared, rc_transport_handle_free);
     rc_transport_deinit(&client->transport);
     bs_free(client);
 }
 
+struct rc_client *rc_client_memory(void)
+{
+    struct rc_client *client = bs_new(struct rc_client);
+    client->memory = rc_memory_new();
+    return client;
+}
+
+int rc_memory_add(struct rc_client *client, const char *subject, struct bs_bytes text, int32_t id,
+                  const char *metadata, int32_t *ret_id, struct bs_error *err)
+{
+    return rc_memory_put(client->memory, subject, text, id, metadata, ret_id, err);
+}
+
+static int no_requests(struct bs_error *err)
+{
+    return bs_error_set(err, BS_EUNSUPPORTED, "a registry in memory takes no requests");
+}
+
 int rc_request(struct rc_client *client, const char *method, const char *path, const char *body,
                struct bs_buf *out, int *ret_status, struct bs_error *err)
 {
+    if (client->memory)
+        return no_requests(err);
     return rc_transport_ask(&client->transport, method, path, body, out, ret_status, err);
 }
 
 int rc_request_again(struct rc_client *client, const char *method, const char *path,
                      const char *body, struct bs_buf *out, int *ret_status, struct bs_error *err)
 {
+    if (client->memory)
+        return no_requests(err);
     return rc_transport_ask_again(&client->transport, method, path, body, out, ret_status, err);
 }
 
@@ -223,6 +252,8 @@ int rc_schema_by_id(struct rc_client *client, int32_t id, struct sd_schema **ret
     struct sd_value answer;
     char path[64];
     int rc;
+    if (client->memory)
+        return rc_memory_by_id(client->memory, id, ret, err);
     *ret = rc_shared_get(client->shared, id);
     if (*ret)
         return 0;
@@ -297,6 +328,8 @@ int rc_schema_by_guid(struct rc_client *client, const uint8_t guid[16], int32_t 
     struct sd_value ids, answer;
     char text[GUID_TEXT + 1], path[80];
     int rc;
+    if (client->memory)
+        return rc_memory_by_guid(client->memory, guid, ret_id, ret, err);
     *ret = rc_shared_get_guid(client->shared, guid, ret_id);
     if (*ret)
         return 0;
@@ -360,9 +393,13 @@ int rc_version_latest(struct rc_client *client, const char *subject, struct rc_v
                       struct bs_error *err)
 {
     struct bs_arena arena = BS_ARENA_INIT;
-    char *escaped = rc_escape(subject);
-    int rc = get_version(client, bs_arena_printf(&arena, "/subjects/%s/versions/latest", escaped),
-                         -1, subject, &arena, ret, err);
+    char *escaped;
+    int rc;
+    if (client->memory)
+        return rc_memory_latest(client->memory, subject, NULL, ret, err);
+    escaped = rc_escape(subject);
+    rc = get_version(client, bs_arena_printf(&arena, "/subjects/%s/versions/latest", escaped), -1,
+                     subject, &arena, ret, err);
     bs_free(escaped);
     bs_arena_deinit(&arena);
     return rc;
@@ -372,8 +409,15 @@ int rc_version_by_id(struct rc_client *client, int32_t id, const char *subject,
                      struct rc_version *ret, struct bs_error *err)
 {
     struct bs_arena arena = BS_ARENA_INIT;
-    char *escaped = rc_escape(subject);
-    int rc =
+    char *escaped;
+    int rc;
+    if (client->memory) {
+        *ret = (struct rc_version){.id = id, .has_guid = true};
+        rc_memory_guid(id, ret->guid);
+        return rc_memory_by_id(client->memory, id, &ret->schema, err);
+    }
+    escaped = rc_escape(subject);
+    rc =
         get_version(client, bs_arena_printf(&arena, "/schemas/ids/%d?subject=%s", (int)id, escaped),
                     id, subject, &arena, ret, err);
     bs_free(escaped);
@@ -386,8 +430,11 @@ int rc_version_by_metadata(struct rc_client *client, const char *subject, const 
 {
     struct bs_arena arena = BS_ARENA_INIT;
     struct bs_buf path = BS_BUF_INIT;
-    char *escaped = rc_escape(subject);
+    char *escaped;
     int rc = 0;
+    if (client->memory)
+        return rc_memory_latest(client->memory, subject, properties, ret, err);
+    escaped = rc_escape(subject);
     bs_buf_printf(&path, "/subjects/%s/metadata", escaped);
     bs_free(escaped);
     for (const char *at = properties; rc == 0 && *at;) {
@@ -411,20 +458,23 @@ int rc_version_by_metadata(struct rc_client *client, const char *subject, const 
     return rc;
 }
 
-static int post_version(struct rc_client *client, const char *subject, const char *rest,
+static int post_version(struct rc_client *client, const char *subject, bool enter,
                         struct bs_bytes text, bool normalize, struct rc_version *ret,
                         struct bs_error *err)
 {
     struct bs_arena arena = BS_ARENA_INIT;
     struct bs_buf body = BS_BUF_INIT;
-    char *escaped = rc_escape(subject);
+    char *escaped;
     struct sd_value answer;
     int rc;
+    if (client->memory)
+        return rc_memory_post(client->memory, subject, text, normalize, enter, ret, err);
+    escaped = rc_escape(subject);
     bs_buf_puts(&body, "{\"schema\":");
     bs_buf_put_json_string(&body, (const char *)text.ptr, text.len);
     bs_buf_puts(&body, "}");
     rc = ask(client, "POST",
-             bs_arena_printf(&arena, "/subjects/%s%s%s", escaped, rest,
+             bs_arena_printf(&arena, "/subjects/%s%s%s", escaped, enter ? "/versions" : "",
                              normalize ? "?normalize=true" : ""),
              bs_buf_text(&body), &arena, &answer, err);
     if (rc == 0)
@@ -438,11 +488,11 @@ static int post_version(struct rc_client *client, const char *subject, const cha
 int rc_version_register(struct rc_client *client, const char *subject, struct bs_bytes text,
                         bool normalize, struct rc_version *ret, struct bs_error *err)
 {
-    return post_version(client, subject, "/versions", text, normalize, ret, err);
+    return post_version(client, subject, true, text, normalize, ret, err);
 }
 
 int rc_version_lookup(struct rc_client *client, const char *subject, struct bs_bytes text,
                       bool normalize, struct rc_version *ret, struct bs_error *err)
 {
-    return post_version(client, subject, "", text, normalize, ret, err);
+    return post_version(client, subject, false, text, normalize, ret, err);
 }

@@ -199,6 +199,20 @@ static const struct bs_option ROWS[] = {
 const struct bs_option_table rc_serde_options = {
     .title = "Avro serializers", .rows = ROWS, .count = sizeof ROWS / sizeof *ROWS};
 
+bool rc_serde_of_one_side(const char *name)
+{
+    return bs_option_find(&rc_serde_options, name) == NULL &&
+           ((strncmp(name, "key.", 4) == 0 && bs_option_find(&rc_serde_options, name + 4)) ||
+            (strncmp(name, "value.", 6) == 0 && bs_option_find(&rc_serde_options, name + 6)));
+}
+
+/* Whatever auto.register.schemas says: that is for writing. */
+bool rc_serde_reads_latest(const struct bs_config *config)
+{
+    return bs_config_text(config, "use.latest.with.metadata") ||
+           bs_config_bool(config, "use.latest.version");
+}
+
 int rc_serde_check(const struct bs_config *config, struct bs_error *err)
 {
     if (bs_config_bool(config, "specific.avro.reader"))

@@ -14,6 +14,11 @@ struct bs_config *rc_serde_config_new(void);
  * themselves too. BS_ENOTFOUND names the nearest. */
 int rc_serde_set(struct bs_config *config, bool key, const char *name, const char *value,
                  const char *source, struct bs_error *err);
+/* "key.…" or "value.…" in front of an option's name? Such are set after the others: they count
+ * more. */
+bool rc_serde_of_one_side(const char *name);
+/* Is it to be read with a version of the subject, whatever the writer's? */
+bool rc_serde_reads_latest(const struct bs_config *config);
 /* Values that have the right form but cannot be had; BS_EUNSUPPORTED says what to do. */
 int rc_serde_check(const struct bs_config *config, struct bs_error *err);
 /* Takes over what is set in `from` (which may hold other tables too) and not in `config` yet. What

@@ -106,13 +106,6 @@ static int read_options(struct rc_serializer *s, const struct rc_serializer_opti
     return 0;
 }
 
-/* Whatever auto.register.schemas says: that is for writing. */
-static bool reads_latest(const struct bs_config *config)
-{
-    return bs_config_text(config, "use.latest.with.metadata") ||
-           bs_config_bool(config, "use.latest.version");
-}
-
 static void open_reader(struct rc_serializer *s, const struct rc_serializer_options *options)
 {
     struct rc_reader_options reader = {.client = s->client,
@@ -122,7 +115,7 @@ static void open_reader(struct rc_serializer *s, const struct rc_serializer_opti
                                        .key = s->key,
                                        .ttl_ms = s->ttl_ms,
                                        .max = s->max};
-    if (options->reader || reads_latest(options->config))
+    if (options->reader || rc_serde_reads_latest(options->config))
         s->reader = rc_reader_new(&reader);
 }
 
@@ -406,11 +399,6 @@ int rc_serializer_read(struct rc_serializer *s, const char *topic, struct bs_byt
     rc = rc_reader_read(s->reader, topic, id, writer, payload, arena, ret_schema, ret, err);
     sd_schema_unref(writer);
     return rc;
-}
-
-bool rc_serializer_reads_latest(const struct rc_serializer *s)
-{
-    return s->reader != NULL;
 }
 
 int rc_serializer_reader(struct rc_serializer *s, const char *topic, const struct sd_schema *writer,

@@ -50,9 +50,7 @@ const char *rc_schema_header(bool key);
 int rc_serializer_read(struct rc_serializer *serializer, const char *topic, struct bs_bytes header,
                        struct bs_bytes message, struct bs_arena *arena,
                        struct sd_schema **ret_schema, struct sd_value *ret, struct bs_error *err);
-/* Do the options want it read with a version of the subject, whatever the writer's? Then which:
- * *ret->schema is counted. */
-bool rc_serializer_reads_latest(const struct rc_serializer *serializer);
+/* Where rc_serde_reads_latest: that version; *ret->schema is counted. */
 int rc_serializer_reader(struct rc_serializer *serializer, const char *topic,
                          const struct sd_schema *writer, struct rc_version *ret,
                          struct bs_error *err);

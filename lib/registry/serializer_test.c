@@ -327,7 +327,6 @@ static void test_latest_read(void **state)
     struct bs_error err = {0};
     (void)state;
     assert_int_equal(make("use.latest.version=true", false, &s, &err), 0);
-    assert_true(rc_serializer_reads_latest(s));
     assert_int_equal(read_a(s, none, message, &err), 3);
     assert_int_equal(read_a(s, none, message, &err), 3);
     expect_calls("GET /schemas/ids/7; GET /subjects/t-value/versions/latest; "); /* once */

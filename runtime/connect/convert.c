@@ -98,13 +98,13 @@ static int read_settings(const struct cn_config *config, const char *which, stru
     static const char *const OWN[] = {"schemas.enable", "plugin.version"};
     char prefix[32];
     int len = snprintf(prefix, sizeof(prefix), "%s.converter.", which);
-    for (size_t i = 0; i < config->count; i++) {
-        const char *name = config->names[i];
+    for (size_t i = 0; i < config->count * 2; i++) { /* what is said of one side last */
+        const char *name = config->names[i % config->count];
         if (strncmp(name, prefix, (size_t)len) || !strcmp(name + len, OWN[0]) ||
-            !strcmp(name + len, OWN[1]))
+            !strcmp(name + len, OWN[1]) || rc_serde_of_one_side(name + len) != (i >= config->count))
             continue;
-        int result =
-            rc_serde_set(ret, !strcmp(which, "key"), name + len, config->values[i], name, err);
+        int result = rc_serde_set(ret, !strcmp(which, "key"), name + len,
+                                  config->values[i % config->count], name, err);
         if (result < 0)
             return result;
     }
@@ -115,6 +115,8 @@ int rt_converter_check_avro(const struct cn_config *config, const char *which, s
 {
     struct bs_config *settings = rc_serde_config_new();
     int result = read_settings(config, which, settings, err);
+    if (result == 0)
+        result = rc_serde_check(settings, err);
     bs_config_free(settings);
     return result;
 }

@@ -18,6 +18,10 @@ struct rt_pipeline {
         int32_t id;
     } * guids; /* that headers named; owned */
     size_t guid_count;
+    struct rt_reader **readers; /* of all sources; owned */
+    size_t reader_count;
+    struct rt_avro **reader_avros; /* what they read with; owned */
+    size_t reader_avro_count;
     struct bs_arena arena; /* plan */
     struct rt_plan plan;
     const char *folder; /* of the file: schema files are relative to it */
@@ -27,6 +31,11 @@ struct rt_pipeline {
  * the caller knows the record. */
 int rt_serde_decode(struct rt_pipeline *pipeline, const struct rt_serde *serde,
                     struct bs_bytes bytes, struct rt_datum *ret, struct bs_error *err);
+/* As rt_serde_decode, for a record of a source's topic (its number) or a row that is kept as it
+ * came: through the reader's schema, if there is one. The datum may lie in the arena. */
+int rt_source_decode(struct rt_pipeline *pipeline, const struct rt_node *node, size_t topic,
+                     bool key, struct bs_bytes bytes, struct bs_arena *arena, struct rt_datum *ret,
+                     struct bs_error *err);
 /* A message whose schema stands in a header (`header`, its last one), as one with the envelope; in
  * the arena. So what follows knows one form only. */
 int rt_serde_plain(struct rt_pipeline *pipeline, struct bs_bytes header, struct bs_bytes bytes,
@@ -39,6 +48,25 @@ int rt_pipeline_avro(struct rt_pipeline *pipeline, int32_t id, const struct rt_a
                      struct bs_error *err);
 const struct rt_avro *rt_pipeline_keep(struct rt_pipeline *pipeline, int32_t id,
                                        struct sd_schema *schema); /* takes the reference */
+
+/* reader.c: a reader's schema of one topic's keys or values, and how each writer's data is seen
+ * through it: planned once per writer, RT_PLANS_MAX kept. */
+enum { RT_PLANS_MAX = 1000 };
+/* `schema` of the file that `what` names, counted here; or NULL: the version that `ask` gives for
+ * each writer. */
+struct rt_reader *rt_reader_new(struct rt_pipeline *pipeline, struct sd_schema *schema,
+                                const char *what, const struct rt_schema_ask *ask);
+void rt_reader_free(struct rt_reader *reader);
+const struct rt_avro *rt_reader_avro(
+    const struct rt_reader *reader); /* NULL: not the same for all */
+int rt_reader_decode(struct rt_pipeline *pipeline, struct rt_reader *reader, int32_t id,
+                     struct bs_bytes payload, struct bs_arena *arena, struct rt_datum *ret,
+                     struct bs_error *err);
+/* An Avro datum that did not come through this reader, as if it had. */
+int rt_reader_convert(struct rt_pipeline *pipeline, struct rt_reader *reader,
+                      const struct rt_datum *datum, struct bs_arena *arena, struct rt_datum *ret,
+                      struct bs_error *err);
+
 /* Registers and finds what the graph's nodes name. */
 int rt_pipeline_resolve(struct rt_pipeline *pipeline, struct bs_error *err);
 

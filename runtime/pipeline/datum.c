@@ -130,6 +130,11 @@ int rt_datum_put(const struct rt_datum *datum, struct bs_arena *arena, struct bs
         bs_buf_put(out, datum->bytes.ptr, datum->bytes.len);
         return 0;
     case RT_AVRO:
+        if (datum->avro->id < 0) { /* no id that could be looked up later */
+            struct bs_cursor at = bs_cursor(datum->bytes);
+            rc = rt_flat_put_avro(out, datum->avro->root, &at, 0);
+            return rc ? bs_error_set(err, rc, "the Avro value does not fit its schema") : 0;
+        }
         bs_buf_put_u8(out, RT_TAG_AVRO);
         bs_buf_put_u32(out, (uint32_t)datum->avro->id);
         bs_buf_put(out, datum->bytes.ptr, datum->bytes.len);

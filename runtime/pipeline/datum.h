@@ -19,9 +19,10 @@ enum rt_form {
     RT_JSON, /* JSON text, not parsed yet */
 };
 
-/* A schema as the registry knows it. Lives as long as the pipeline. */
+/* A schema as the registry knows it, or a reader's. Lives as long as the pipeline. */
 struct rt_avro {
-    int32_t id;
+    int32_t id;  /* negative: a reader's, which the registry need not know */
+    bool reader; /* data has been resolved to it: its bytes are not those of the message */
     struct sd_schema *schema;
     const struct sd_node *root;
 };

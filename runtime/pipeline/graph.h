@@ -47,9 +47,10 @@ struct rt_serde {
     enum rt_type type;
     const char *schema_file;    /* as the user gave it, or NULL */
     bool base64;                /* JSON: bytes and what is no UTF-8 are written base64 */
-    const struct rt_avro *avro; /* resolved: with a schema file, and for fixed sinks */
+    const struct rt_avro *avro; /* resolved: fixed sinks */
     bool in_header;             /* sinks: the schema goes into a header, not before the data */
     uint8_t header[SD_SCHEMA_HEADER_SIZE];
+    struct rt_reader **readers; /* sources: by topic; NULL: records are read as they were written */
 };
 
 enum rt_stamp { RT_STAMP_RECORD, RT_STAMP_SKIP, RT_STAMP_PARTITION, RT_STAMP_FUNCTION };

@@ -57,8 +57,6 @@ static int choose(struct rt_pipeline *pipeline, const struct rt_node *node,
                   const struct rt_schema_ask *ask, struct rt_serde *serde, struct bs_error *err)
 {
     struct rt_schema_answer answer = {0};
-    if (!pipeline->schemas.choose && ask->only_read)
-        return 0;
     if (!pipeline->schemas.choose)
         return bs_error_set(err, BS_ENOTFOUND, "%s: there is no registry to ask", node->where);
     int rc = pipeline->schemas.choose(pipeline->schemas.ctx, ask, &answer, err);
@@ -67,16 +65,74 @@ static int choose(struct rt_pipeline *pipeline, const struct rt_node *node,
                              node->kind, ask->topic);
     if (rc)
         return bs_error_wrap(err, "%s: schema of topic '%s'", node->where, ask->topic);
-    if (ask->only_read)
-        return 0;
     serde->avro = rt_pipeline_keep(pipeline, answer.id, answer.schema);
     serde->in_header = answer.in_header;
     memcpy(serde->header, answer.header, sizeof serde->header);
     return 0;
 }
 
-static int resolve_one(struct rt_pipeline *pipeline, struct rt_node *node, const char *topic,
-                       bool key, struct bs_error *err)
+/* Rows of tables are found by their keys, which must not change with a version; and the keys of
+ * global tables are kept before any schema is known. */
+static int check_key(const struct rt_node *node, const struct rt_serde *serde, bool latest,
+                     struct bs_error *err)
+{
+    bool table = node->op == RT_OP_GLOBAL;
+    for (size_t i = 0; i < node->child_count; i++)
+        table |= node->children[i]->op == RT_OP_TABLE && node->children[i]->raw;
+    if (node->op == RT_OP_GLOBAL && serde->schema_file)
+        return bs_error_set(err, BS_EUNSUPPORTED,
+                            "%s: key_schema: the rows are found by their keys as they were written"
+                            "\n  hint: leave it away, each key says its schema",
+                            node->kind);
+    if (table && latest && !serde->schema_file)
+        return bs_error_set(
+            err, BS_EUNSUPPORTED,
+            "%s: use.latest.version: the rows are found by their keys, which would "
+            "change with a new version\n  hint: [\"key.use.latest.version\"] = false",
+            node->kind);
+    return 0;
+}
+
+/* What a source's records are read with. */
+static int resolve_source(struct rt_pipeline *pipeline, struct rt_node *node, size_t topic,
+                          bool key, struct bs_error *err)
+{
+    struct rt_serde *serde = key ? &node->key : &node->value;
+    struct rt_schema_answer answer = {0};
+    struct sd_schema *schema = NULL;
+    struct rt_schema_ask ask = {
+        .topic = node->topics[topic],
+        .key = key,
+        .only_read = true,
+        .options = node->serde_options,
+        .option_count = node->serde_option_count,
+        .where = node->where,
+    };
+    int rc = 0;
+    if (serde->type != RT_TYPE_AVRO)
+        return 0;
+    if (pipeline->schemas.choose)
+        rc = pipeline->schemas.choose(pipeline->schemas.ctx, &ask, &answer, err);
+    if (rc)
+        return bs_error_wrap(err, "%s: schema of topic '%s'", node->where, ask.topic);
+    if (key)
+        rc = check_key(node, serde, answer.latest, err);
+    if (!rc && serde->schema_file)
+        rc = read_schema(pipeline, serde->schema_file, &schema, err);
+    if (rc)
+        return bs_error_wrap(err, "%s", node->where);
+    if (!schema && !answer.latest)
+        return 0;
+    if (!serde->readers)
+        serde->readers =
+            bs_arena_array(&pipeline->arena, node->topic_count, sizeof *serde->readers);
+    serde->readers[topic] = rt_reader_new(pipeline, schema, serde->schema_file, &ask);
+    sd_schema_unref(schema);
+    return 0;
+}
+
+static int resolve_sink(struct rt_pipeline *pipeline, struct rt_node *node, bool key,
+                        struct bs_error *err)
 {
     struct rt_serde *serde = key ? &node->key : &node->value;
     struct sd_schema *own = NULL;
@@ -88,10 +144,8 @@ static int resolve_one(struct rt_pipeline *pipeline, struct rt_node *node, const
     if (rc)
         return bs_error_wrap(err, "%s", node->where);
     struct rt_schema_ask ask = {
-        .topic = topic,
+        .topic = node->topic,
         .key = key,
-        /* a source finds the writer's schema by each record's id */
-        .only_read = node->op != RT_OP_TO && !own,
         .own = own,
         .options = node->serde_options,
         .option_count = node->serde_option_count,
@@ -107,16 +161,16 @@ int rt_pipeline_resolve(struct rt_pipeline *pipeline, struct bs_error *err)
     for (size_t i = 0; i < pipeline->graph.node_count; i++) {
         struct rt_node *node = &pipeline->graph.nodes[i];
         if (node->op == RT_OP_TO && node->topic) {
-            int rc = resolve_one(pipeline, node, node->topic, true, err);
-            rc = rc ? rc : resolve_one(pipeline, node, node->topic, false, err);
+            int rc = resolve_sink(pipeline, node, true, err);
+            rc = rc ? rc : resolve_sink(pipeline, node, false, err);
             if (rc)
                 return rc;
         }
         if (node->op != RT_OP_SOURCE && node->op != RT_OP_GLOBAL)
             continue;
         for (size_t t = 0; t < node->topic_count && !node->internal; t++) {
-            int rc = resolve_one(pipeline, node, node->topics[t], true, err);
-            rc = rc ? rc : resolve_one(pipeline, node, node->topics[t], false, err);
+            int rc = resolve_source(pipeline, node, t, true, err);
+            rc = rc ? rc : resolve_source(pipeline, node, t, false, err);
             if (rc)
                 return rc;
         }
@@ -202,17 +256,26 @@ const struct rt_plan *rt_pipeline_plan(const struct rt_pipeline *pipeline)
     return &pipeline->plan;
 }
 
+static void free_avros(struct rt_avro **avros, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        sd_schema_unref(avros[i]->schema);
+        bs_free(avros[i]);
+    }
+    bs_free(avros);
+}
+
 void rt_pipeline_free(struct rt_pipeline *pipeline)
 {
     if (!pipeline)
         return;
     rt_vm_free(pipeline->vm);
     rt_graph_deinit(&pipeline->graph);
-    for (size_t i = 0; i < pipeline->avro_count; i++) {
-        sd_schema_unref(pipeline->avros[i]->schema);
-        bs_free(pipeline->avros[i]);
-    }
-    bs_free(pipeline->avros);
+    for (size_t i = 0; i < pipeline->reader_count; i++)
+        rt_reader_free(pipeline->readers[i]);
+    bs_free(pipeline->readers);
+    free_avros(pipeline->reader_avros, pipeline->reader_avro_count);
+    free_avros(pipeline->avros, pipeline->avro_count);
     bs_free(pipeline->guids);
     bs_arena_deinit(&pipeline->arena);
     bs_free(pipeline);

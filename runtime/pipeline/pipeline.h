@@ -13,12 +13,13 @@ struct rt_setting {
     const char *name, *value;
 };
 
-/* What the keys or values of a topic are written with, or checked for when they are read. */
+/* What the keys or values of a topic are written with, or read with. */
 struct rt_schema_ask {
     const char *topic;
     bool key;
-    bool only_read;              /* a source without a schema: the options are checked, no more */
-    const struct sd_schema *own; /* of the user's file, or NULL: the registry's latest */
+    bool only_read;                 /* a source: see `choose` */
+    const struct sd_schema *own;    /* of a sink's file, or NULL: the registry's latest */
+    const struct sd_schema *writer; /* of a source's record */
     const struct rt_setting *options;
     size_t option_count;
     const char *where; /* "delays.lua:12" */
@@ -29,11 +30,14 @@ struct rt_schema_answer {
     struct sd_schema *schema; /* counted */
     bool in_header;
     uint8_t header[SD_SCHEMA_HEADER_SIZE];
+    bool latest; /* sources: records are read with a version of the subject */
 };
 
 /* Where schemas come from: the registry in a worker, a table in `weir test`. Each hands out a
  * counted schema. `choose` registers where the options say so; a refusal's message names subject
- * and field. Where a function is NULL there is nobody to ask. */
+ * and field. For a source it checks the options when it is asked without a writer, and says whether
+ * they want records read with a version of the subject; asked with one it gives that version. Where
+ * a function is NULL there is nobody to ask. */
 struct rt_schemas {
     void *ctx;
     int (*by_id)(void *ctx, int32_t id, struct sd_schema **ret, struct bs_error *err);

@@ -129,6 +129,21 @@ int rt_serde_decode(struct rt_pipeline *pipeline, const struct rt_serde *serde,
     return rc;
 }
 
+int rt_source_decode(struct rt_pipeline *pipeline, const struct rt_node *node, size_t topic,
+                     bool key, struct bs_bytes bytes, struct bs_arena *arena, struct rt_datum *ret,
+                     struct bs_error *err)
+{
+    const struct rt_serde *serde = key ? &node->key : &node->value;
+    struct bs_bytes payload;
+    int32_t id = 0;
+    if (!serde->readers || !bytes.ptr)
+        return rt_serde_decode(pipeline, serde, bytes, ret, err);
+    memset(ret, 0, sizeof *ret);
+    int rc = sd_envelope_split(bytes, &id, &payload, err);
+    return rc ? rc
+              : rt_reader_decode(pipeline, serde->readers[topic], id, payload, arena, ret, err);
+}
+
 static int wrong_type(const char *what, const struct rt_datum *datum, const char *type,
                       struct bs_error *err)
 {

@@ -16,11 +16,25 @@ static int row_key(struct rt_task *task, const struct rt_node *node, const struc
     bool null_key = false;
     const struct rt_node *source = node->raw ? node->parents[0] : node;
     *ret_tag = 0;
+
     if (source->key.type != RT_TYPE_AVRO)
         return rt_serde_encode(&source->key, "key", key, &task->arena, out, &null_key, err);
     if (key->form != RT_AVRO)
         return bs_error_set(err, BS_EINVAL, "the key is %s, table '%s' has Avro keys",
                             rt_datum_kind(key), source->topics[0]);
+    if (source->key.readers) {
+        struct rt_datum seen;
+        int rc = rt_reader_convert(task->pipeline, source->key.readers[0], key, &task->arena, &seen,
+                                   err);
+        return rc ? rc : rt_key_encode(&seen, &task->arena, out, ret_tag, err);
+    }
+    if (key->avro->reader)
+        return bs_error_set(err, BS_EINVAL,
+                            "the key was read with another schema than it was written with, and "
+                            "the rows of table '%s' are found by their keys as they were written"
+                            "\n  hint: read both keys as they were written, or give weir.table "
+                            "the key_schema too",
+                            source->topics[0]);
     struct rt_serde same = {.type = RT_TYPE_AVRO, .avro = key->avro};
     return rt_serde_encode(&same, "key", key, &task->arena, out, &null_key, err);
 }
@@ -29,10 +43,13 @@ static int read_row(struct rt_task *task, const struct rt_node *node, struct bs_
                     struct rt_datum *ret, struct bs_error *err)
 {
     struct bs_bytes kept = rt_keep(task, row);
+    const struct rt_node *source = node->raw ? node->parents[0] : NULL;
     if (node->op == RT_OP_GLOBAL)
-        return rt_serde_decode(task->pipeline, &node->value, kept, ret, err);
-    if (node->raw)
-        return rt_serde_decode(task->pipeline, &node->parents[0]->value, kept, ret, err);
+        source = node;
+    if (source) {
+        int rc = rt_source_decode(task->pipeline, source, 0, false, kept, &task->arena, ret, err);
+        return rc ? bs_error_wrap(err, "a row of table '%s'", source->topics[0]) : 0;
+    }
     if (!kept.len)
         return bs_error_set(err, BS_ECORRUPT, "store '%s' holds an empty row", node->name);
     kept = bs_bytes(kept.ptr + 1, kept.len - 1);

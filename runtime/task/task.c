@@ -243,10 +243,12 @@ static int decode(struct rt_task *task, struct rt_update *update, struct bs_erro
     if (rc)
         return bs_error_wrap(err, "%s: the header with the schema's id", node->where);
     const struct rt_message *message = task->message;
-    rc = rt_serde_decode(task->pipeline, &node->key, message->key, &update->key, err);
+    rc = rt_source_decode(task->pipeline, node, task->source_topic, true, message->key,
+                          &task->arena, &update->key, err);
     if (rc)
         return bs_error_wrap(err, "%s: the key cannot be read", node->where);
-    rc = rt_serde_decode(task->pipeline, &node->value, message->value, &update->value, err);
+    rc = rt_source_decode(task->pipeline, node, task->source_topic, false, message->value,
+                          &task->arena, &update->value, err);
     return rc ? bs_error_wrap(err, "%s: the value cannot be read", node->where) : 0;
 }
 

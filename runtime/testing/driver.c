@@ -3,17 +3,20 @@
 #include "runtime/testing/driver.h"
 
 #include "runtime/pipeline/content.h"
+#include "runtime/schemas.h"
 
 #include "lib/base/mem.h"
+#include "lib/registry/memory.h"
 
 #include <string.h>
 
 enum { LOOP_MAX = 1000000 }; /* records that one piped record may give through topics */
 
-struct schema_entry {
-    char *subject;
+/* What records of a topic are written with before they are piped in. */
+struct given {
+    char *topic;
+    bool key;
     int32_t id;
-    struct sd_schema *schema;
 };
 
 struct queued {
@@ -31,8 +34,10 @@ struct rt_driver {
     char *file;
     struct rt_pipeline *pipeline;
     struct rt_task **tasks; /* by subtopology */
-    struct schema_entry *schemas;
-    size_t schema_count;
+    struct rc_client *registry;
+    struct rt_schema_port port;
+    struct given *given;
+    size_t given_count;
     struct store_entry *stores;
     size_t store_count;
     struct queued *first, **last;
@@ -50,6 +55,8 @@ struct rt_driver *rt_driver_new(const char *file)
     struct rt_driver *driver = bs_new(struct rt_driver);
     driver->file = bs_strdup(file);
     driver->last = &driver->first;
+    driver->registry = rc_client_memory();
+    driver->port.client = driver->port.once = driver->registry;
     bs_arena_init(&driver->arena);
     return driver;
 }
@@ -77,11 +84,10 @@ void rt_driver_free(struct rt_driver *driver)
         rt_store_free(driver->stores[i].store);
     bs_free(driver->stores);
     rt_pipeline_free(driver->pipeline);
-    for (size_t i = 0; i < driver->schema_count; i++) {
-        bs_free(driver->schemas[i].subject);
-        sd_schema_unref(driver->schemas[i].schema);
-    }
-    bs_free(driver->schemas);
+    for (size_t i = 0; i < driver->given_count; i++)
+        bs_free(driver->given[i].topic);
+    bs_free(driver->given);
+    rc_client_free(driver->registry);
     drop_queue(driver);
     bs_free(driver->records);
     bs_free(driver->offsets);
@@ -92,68 +98,56 @@ void rt_driver_free(struct rt_driver *driver)
 
 /* ---- schemas ---- */
 
-static int by_id(void *ctx, int32_t id, struct sd_schema **ret, struct bs_error *err)
+static char *subject_of(const char *topic, bool key)
 {
-    struct rt_driver *driver = ctx;
-    if (id < 1 || (size_t)id > driver->schema_count)
-        return bs_error_set(err, BS_ENOTFOUND, "there is no schema %d", (int)id);
-    *ret = sd_schema_ref(driver->schemas[id - 1].schema);
-    return 0;
+    return bs_asprintf("%s-%s", topic, key ? "key" : "value");
 }
 
-static int latest(void *ctx, const char *subject, int32_t *ret_id, struct sd_schema **ret,
-                  struct bs_error *err)
+int rt_driver_schema(struct rt_driver *driver, const struct rt_driver_schema *schema,
+                     struct bs_error *err)
 {
-    struct rt_driver *driver = ctx;
-    for (size_t i = driver->schema_count; i-- > 0;)
-        if (strcmp(driver->schemas[i].subject, subject) == 0) {
-            *ret_id = driver->schemas[i].id;
-            *ret = sd_schema_ref(driver->schemas[i].schema);
-            return 0;
-        }
-    return bs_error_set(err, BS_ENOTFOUND, "subject '%s' has no schema", subject);
-}
-
-static int register_text(void *ctx, const char *subject, struct bs_bytes text, int32_t *ret_id,
-                         struct bs_error *err)
-{
-    struct rt_driver *driver = ctx;
-    struct sd_schema *schema = NULL;
-    int rc = sd_schema_parse(text, true, NULL, 0, &schema, err);
-    if (rc)
-        return rc;
-    driver->schemas =
-        bs_realloc(driver->schemas, (driver->schema_count + 1) * sizeof *driver->schemas);
-    *ret_id = (int32_t)driver->schema_count + 1;
-    driver->schemas[driver->schema_count++] =
-        (struct schema_entry){.subject = bs_strdup(subject), .id = *ret_id, .schema = schema};
-    return 0;
-}
-
-/* As a registry with the default options; others are the worker's business. */
-static int choose(void *ctx, const struct rt_schema_ask *ask, struct rt_schema_answer *ret,
-                  struct bs_error *err)
-{
-    struct bs_buf text = BS_BUF_INIT;
-    char *subject = bs_asprintf("%s-%s", ask->topic, ask->key ? "key" : "value");
-    int rc = 0;
-    if (ask->own) {
-        sd_schema_text(ask->own, false, &text);
-        rc = register_text(ctx, subject, bs_buf_bytes(&text), &ret->id, err);
-        ret->schema = rc ? NULL : sd_schema_ref((struct sd_schema *)ask->own);
-    } else if (!ask->only_read) {
-        rc = latest(ctx, subject, &ret->id, &ret->schema, err);
+    char *subject =
+        schema->subject ? bs_strdup(schema->subject) : subject_of(schema->topic, schema->key);
+    int32_t id = 0;
+    int rc = rc_memory_add(driver->registry, subject, schema->text, schema->id, schema->metadata,
+                           &id, err);
+    if (!rc) {
+        driver->given =
+            bs_realloc(driver->given, (driver->given_count + 1) * sizeof *driver->given);
+        driver->given[driver->given_count++] =
+            (struct given){.topic = bs_strdup(schema->topic), .key = schema->key, .id = id};
     }
     bs_free(subject);
-    bs_buf_deinit(&text);
     return rc;
 }
 
-int rt_driver_schema(struct rt_driver *driver, const char *subject, struct bs_bytes text,
-                     struct bs_error *err)
+/* The schema that records of this topic are written with: the one given last, else the pipeline's
+ * own where it writes the topic too, else what it reads them with. */
+static int writer_of(struct rt_driver *driver, const struct rt_node *node, const char *topic,
+                     bool key, const struct rt_avro **ret, struct bs_error *err)
 {
+    const struct rt_serde *serde = key ? &node->key : &node->value;
+    const struct rt_node *sink = rt_driver_sink(driver, topic);
+    const struct rt_avro *own = sink ? (key ? sink->key.avro : sink->value.avro) : NULL;
+    struct bs_buf text = BS_BUF_INIT;
     int32_t id = 0;
-    return register_text(driver, subject, text, &id, err);
+    for (size_t i = driver->given_count; i-- > 0;)
+        if (driver->given[i].key == key && strcmp(driver->given[i].topic, topic) == 0)
+            return rt_pipeline_avro(driver->pipeline, driver->given[i].id, ret, err);
+    *ret = own;
+    if (own)
+        return 0;
+    own = serde->readers ? rt_reader_avro(serde->readers[0]) : NULL;
+    if (!own)
+        return bs_error_set(err, BS_ENOTFOUND,
+                            "topic '%s' has no schema\n  hint: p:schema(\"%s\", \"%s.avsc\"%s)",
+                            topic, topic, topic, key ? ", { key = true }" : "");
+    char *subject = subject_of(topic, key);
+    sd_schema_text(own->schema, false, &text);
+    int rc = rc_memory_add(driver->registry, subject, bs_buf_bytes(&text), 0, NULL, &id, err);
+    bs_free(subject);
+    bs_buf_deinit(&text);
+    return rc ? rc : rt_pipeline_avro(driver->pipeline, id, ret, err);
 }
 
 /* ---- ports ---- */
@@ -308,7 +302,7 @@ int rt_driver_load(struct rt_driver *driver, struct bs_error *err)
 {
     if (driver->pipeline)
         return 0;
-    struct rt_schemas schemas = {.ctx = driver, .by_id = by_id, .choose = choose};
+    struct rt_schemas schemas = rt_schemas_of(&driver->port);
     int rc = rt_pipeline_load(driver->file, &schemas, NULL, &driver->pipeline, err);
     if (rc)
         return rc;
@@ -480,18 +474,8 @@ int rt_driver_encode(struct rt_driver *driver, const struct rt_node *node, const
                      struct bs_buf *out, bool *ret_null, struct bs_error *err)
 {
     struct rt_serde serde = key ? node->key : node->value;
-    if (serde.type == RT_TYPE_AVRO && !serde.avro) {
-        struct sd_schema *schema = NULL;
-        int32_t id = 0;
-        const char *subject = bs_arena_printf(arena, "%s-%s", topic, key ? "key" : "value");
-        int rc = latest(driver, subject, &id, &schema, err);
-        if (rc)
-            return bs_error_set(err, rc,
-                                "topic '%s' has no schema\n  hint: p:schema(\"%s\", "
-                                "\"%s.avsc\")",
-                                topic, topic, topic);
-        sd_schema_unref(schema);
-        rc = rt_pipeline_avro(driver->pipeline, id, &serde.avro, err);
+    if (serde.type == RT_TYPE_AVRO && !rt_datum_null(datum)) {
+        int rc = writer_of(driver, node, topic, key, &serde.avro, err);
         if (rc)
             return rc;
     }

@@ -24,8 +24,16 @@ struct rt_driver_record {
  * registered before. */
 struct rt_driver *rt_driver_new(const char *file);
 void rt_driver_free(struct rt_driver *driver); /* accepts NULL */
-/* Adds a schema version to a subject. */
-int rt_driver_schema(struct rt_driver *driver, const char *subject, struct bs_bytes text,
+/* A version that the registry has, and what records of the topic are written with from now on. */
+struct rt_driver_schema {
+    const char *topic;
+    bool key;
+    struct bs_bytes text;
+    const char *subject;  /* NULL: "<topic>-value", "<topic>-key" */
+    int32_t id;           /* 0: the next one */
+    const char *metadata; /* "name=value,…", or NULL */
+};
+int rt_driver_schema(struct rt_driver *driver, const struct rt_driver_schema *schema,
                      struct bs_error *err);
 int rt_driver_load(struct rt_driver *driver, struct bs_error *err); /* once; later calls: 0 */
 struct rt_pipeline *rt_driver_pipeline(struct rt_driver *driver);   /* NULL before load */
@@ -48,7 +56,7 @@ uint64_t rt_driver_dropped(const struct rt_driver *driver);
 /* The node that reads or writes the topic, or NULL. */
 const struct rt_node *rt_driver_source(struct rt_driver *driver, const char *topic);
 const struct rt_node *rt_driver_sink(struct rt_driver *driver, const char *topic);
-/* Encodes with the newest schema of "<topic>-value" or "-key" where the type is Avro. */
+/* Encodes what is piped in, where the type is Avro with the topic's schema. */
 int rt_driver_encode(struct rt_driver *driver, const struct rt_node *node, const char *topic,
                      bool key, const struct rt_datum *datum, struct bs_arena *arena,
                      struct bs_buf *out, bool *ret_null, struct bs_error *err);

@@ -81,19 +81,66 @@ static int native_driver(lua_State *L)
     return 1;
 }
 
+/* { name = value } as "name=value,…" in `out`. */
+static const char *read_metadata(lua_State *L, int index, struct bs_buf *out)
+{
+    out->len = 0;
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
+            luaL_error(L, "schema: metadata is names and strings");
+        const char *name = lua_tostring(L, -2), *value = lua_tostring(L, -1);
+        if (strpbrk(name, ",=") || strchr(value, ','))
+            luaL_error(L, "schema: metadata with ',' or '=' cannot be asked for by an option");
+        bs_buf_printf(out, "%s%s=%s", out->len ? "," : "", name, value);
+    }
+    return bs_buf_text(out);
+}
+
+/* { key = true, subject =, id =, metadata = { name = value } }; its strings stay on the stack. */
+static void read_schema_options(lua_State *L, struct run *run, struct rt_driver_schema *schema)
+{
+    static const char *const names[] = {"key", "subject", "id", "metadata", NULL};
+    lua_settop(L, 4);
+    if (lua_isnil(L, 4))
+        return;
+    luaL_checktype(L, 4, LUA_TTABLE);
+    for (lua_pushnil(L); lua_next(L, 4); lua_pop(L, 1)) {
+        lua_pushvalue(L, -2);
+        luaL_checkoption(L, -1, NULL, names);
+        lua_pop(L, 1);
+    }
+    lua_getfield(L, 4, "key");
+    schema->key = lua_toboolean(L, -1);
+    lua_getfield(L, 4, "subject");
+    schema->subject = luaL_optstring(L, -1, NULL);
+    lua_getfield(L, 4, "id");
+    lua_Integer id = luaL_optinteger(L, -1, 1);
+    if (id < 1 || id > INT32_MAX)
+        luaL_error(L, "schema: id must be from 1 to %d", INT32_MAX);
+    schema->id = lua_isnil(L, -1) ? 0 : (int32_t)id;
+    if (lua_getfield(L, 4, "metadata") == LUA_TTABLE)
+        schema->metadata = read_metadata(L, lua_gettop(L), &run->value);
+    else if (!lua_isnil(L, -1))
+        luaL_error(L, "schema: metadata is a table of names and strings");
+}
+
+/* (driver, topic, file[, options]) */
 static int native_schema(lua_State *L)
 {
     struct run *run = run_of(L);
     struct rt_driver *driver = check_driver(L);
-    const char *topic = luaL_checkstring(L, 2);
-    const char *path = beside(L, run, luaL_checkstring(L, 3));
-    const char *subject = lua_pushfstring(L, "%s-value", topic);
+    struct rt_driver_schema schema = {.topic = luaL_checkstring(L, 2)};
     struct bs_error err = {0};
-    if (read_file(path, &run->bytes, &err) ||
-        (rt_driver_schema(driver, subject, bs_buf_bytes(&run->bytes), &err) &&
-         bs_error_wrap(&err, "%s", path)))
-        return raise(L, &err);
-    return 0;
+    luaL_checkstring(L, 3);
+    read_schema_options(L, run, &schema);
+    const char *path = beside(L, run, lua_tostring(L, 3));
+    if (!read_file(path, &run->bytes, &err)) {
+        schema.text = bs_buf_bytes(&run->bytes);
+        if (!rt_driver_schema(driver, &schema, &err))
+            return 0;
+        bs_error_wrap(&err, "%s", path);
+    }
+    return raise(L, &err);
 }
 
 static void read_headers(lua_State *L, struct bs_arena *arena, struct rt_message *message)
@@ -161,6 +208,21 @@ static int native_pipe(lua_State *L)
     return 0;
 }
 
+/* A sink's schema that stands in a header. */
+static int take_header(struct rt_pipeline *pipeline, const struct rt_node *sink,
+                       const struct rt_driver_record *from, bool key, struct bs_arena *arena,
+                       struct bs_bytes *data, struct bs_error *err)
+{
+    const char *name = key ? SD_KEY_SCHEMA_HEADER : SD_VALUE_SCHEMA_HEADER;
+    struct bs_bytes found = {0};
+    if (!sink || !(key ? sink->key.in_header : sink->value.in_header) || !data->ptr)
+        return 0;
+    for (size_t i = 0; i < from->header_count; i++)
+        if (bs_bytes_is(from->headers[i].name, name))
+            found = from->headers[i].value;
+    return rt_serde_plain(pipeline, found, *data, arena, data, err);
+}
+
 static void push_record(lua_State *L, struct rt_driver *driver, const struct rt_driver_record *from)
 {
     struct rt_pipeline *pipeline = rt_driver_pipeline(driver);
@@ -174,7 +236,9 @@ static void push_record(lua_State *L, struct rt_driver *driver, const struct rt_
     if (value_bytes.ptr)
         value_bytes.ptr = bs_arena_dup(arena, value_bytes.ptr, value_bytes.len);
     struct rt_serde plain = {.type = RT_TYPE_BYTES};
-    if (rt_serde_decode(pipeline, sink ? &sink->key : &plain, key_bytes, &key, &err) ||
+    if (take_header(pipeline, sink, from, true, arena, &key_bytes, &err) ||
+        take_header(pipeline, sink, from, false, arena, &value_bytes, &err) ||
+        rt_serde_decode(pipeline, sink ? &sink->key : &plain, key_bytes, &key, &err) ||
         rt_serde_decode(pipeline, sink ? &sink->value : &plain, value_bytes, &value, &err))
         raise(L, &err);
     lua_createtable(L, 0, 5);
@@ -203,7 +267,8 @@ static int native_read_all(lua_State *L)
     struct bs_error err = {0};
     if (rt_driver_load(driver, &err))
         return raise(L, &err);
-    if (!rt_driver_sink(driver, topic))
+    const char *letters = rt_driver_pipeline(driver)->graph.dead_letter;
+    if (!rt_driver_sink(driver, topic) && (!letters || strcmp(letters, topic) != 0))
         return luaL_error(L, "the pipeline does not write topic '%s'", topic);
     /* Where reading of a topic stands is kept per driver and topic in the registry. */
     lua_pushfstring(L, "weir.read %p %s", (void *)driver, topic);

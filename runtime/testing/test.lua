@@ -53,7 +53,7 @@ function t.fail(message) fail(message or "failed") end
 
 local methods = {}
 
-function methods.schema(p, topic, schema_file) native.schema(p.driver, topic, schema_file) end
+function methods.schema(p, topic, schema_file, options) native.schema(p.driver, topic, schema_file, options) end
 function methods.pipe(p, topic, key, value, options) native.pipe(p.driver, topic, key, value, options) end
 function methods.read_all(p, topic) return native.read_all(p.driver, topic) end
 function methods.read(p, topic) return native.read_all(p.driver, topic, 1)[1] end

@@ -5,7 +5,7 @@
 #include "runtime/connect/host.h"
 #include "runtime/state/global.h"
 #include "runtime/worker/identity.h"
-#include "runtime/worker/schemas.h"
+#include "runtime/schemas.h"
 #include "runtime/worker/topics.h"
 
 #include "lib/base/metric.h"

@@ -2,7 +2,7 @@
  * registered; a subject's latest version is asked of the registry when one is given. One thread. */
 #include "runtime/worker/describe.h"
 
-#include "runtime/worker/schemas.h"
+#include "runtime/schemas.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -26,7 +26,7 @@ J
 cat >"$stage/odd.avsc" <<J
 {"type":"record","name":"shop.Fruit","fields":[{"name":"name","type":"int"}]}
 J
-for topic in fruit named names headed gone out headed-out lines lines-named; do "$weir" topic create $topic --partitions 1 >/dev/null; done
+for topic in fruit named names headed gone out headed-out lines lines-named read letters; do "$weir" topic create $topic --partitions 1 >/dev/null; done
 put() { # TOPIC LINE OPTION…
     topic=$1 line=$2
     shift 2
@@ -132,10 +132,21 @@ cat >"$stage/sink.json" <<J
 J
 cat >"$stage/latest.json" <<J
 {"name": "latest", "config": {"connector.class": "file-sink", "file": "$stage/latest.txt", "topics": "fruit", "format": "jsonl",
- "value.converter": "io.confluent.connect.avro.AvroConverter", "value.converter.use.latest.version": "true"}}
+ "value.converter": "io.confluent.connect.avro.AvroConverter", "value.converter.use.latest.version": "true",
+ "errors.tolerance": "all"}}
 J
+cat >"$stage/reader.lua" <<L
+local weir = require "weir"
+weir.app { on_error = { dead_letter = "letters" } }
+local names = weir.global_table("names", { value = "avro", schema = "reader.avsc" })
+weir.stream("fruit", { value = "avro", schema = "reader.avsc" })
+  :left_join(names, function() return "pear" end, function(v, n) return weir.with(v, { origin = n.label }) end)
+  :to("read", { value = "json" })
+L
+put fruit '{"name":1}' --schema "$stage/odd.avsc" --serde value.subject.name.strategy=TopicRecordNameStrategy || fail "odd"
+put fruit '{"name":"last"}' --schema "$stage/v2.avsc" --serde $header || fail "last"
 start worker "$weir" worker --listen 127.0.0.1:0 --bootstrap "$bootstrap" --registry "http://127.0.0.1:1,http://$plain" \
-    --set basic.auth.user.info=me:se:secret --data "$stage/state" "$stage/fruit.lua" --connector "$stage/lines.json" --connector "$stage/sink.json" \
+    --set basic.auth.user.info=me:se:secret --data "$stage/state" "$stage/fruit.lua" "$stage/reader.lua" --connector "$stage/lines.json" --connector "$stage/sink.json" \
     --connector "$stage/latest.json"
 ready worker
 has() { [ "$(get "$1")" = "$2" ]; }
@@ -144,6 +155,14 @@ until_true 60 has headed-out '{"name":"fig","weight":3}'
 until_true 60 has lines-named '{"name":"melon"}'
 in_sink() { grep -q '"fig"' "$stage/sink.txt"; }
 until_true 60 in_sink
+read_end() { [ "$(get read json | tail -1)" = '{"label":"last","weight":null,"origin":"Birne"}' ]; }
+until_true 60 read_end
+same "$(get read json | sed -n '1p;3p')" "$(printf '%s\n' '{"label":"pear","weight":null,"origin":"Birne"}' \
+    '{"label":"fig","weight":3,"origin":"Birne"}')"
+"$weir" consume letters --from beginning --until-end --show record >"$stage/letter"
+grep -q 'written with schema 3, read with .reader.avsc.*at /name: .*writer int, reader string.*record fruit\[0\]@[0-9]' "$stage/letter" ||
+    fail "the dead letter is $(cat "$stage/letter")"
+same "$(curl -sS "$registry/subjects/fruit-value/versions")" '[1,2]' # the reader's schema is none of them
 latest_sink() { grep -q '"name":"pear","weight":null' "$stage/latest.txt"; }
 until_true 60 latest_sink
 "$weir" schema list | grep -qx shop.Fruit || fail "the pipeline's subject is another"

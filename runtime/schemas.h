@@ -1,6 +1,6 @@
 /* Schemas: the registry behind a pipeline's port. */
-#ifndef WEIR_RUNTIME_WORKER_SCHEMAS_H
-#define WEIR_RUNTIME_WORKER_SCHEMAS_H
+#ifndef WEIR_RUNTIME_SCHEMAS_H
+#define WEIR_RUNTIME_SCHEMAS_H
 
 #include "lib/registry/serializer.h"
 #include "runtime/pipeline/pipeline.h"

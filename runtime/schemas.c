@@ -1,5 +1,5 @@
 /* Schemas: see schemas.h. */
-#include "runtime/worker/schemas.h"
+#include "runtime/schemas.h"
 
 #include <string.h>
 
@@ -23,9 +23,13 @@ static int read_options(const struct rt_schema_port *port, const struct rt_schem
     static const char *const DESERIALIZERS[] = {"value.schema.id.deserializer",
                                                 "key.schema.id.deserializer"};
     int rc = 0;
-    for (size_t i = 0; i < ask->option_count && rc == 0; i++)
-        rc = rc_serde_set(ret, ask->key, ask->options[i].name, ask->options[i].value, "options",
-                          err);
+    for (int one_side = 0; one_side < 2; one_side++) /* what is said of one side counts more */
+        for (size_t i = 0; i < ask->option_count && rc == 0; i++)
+            if (rc_serde_of_one_side(ask->options[i].name) == one_side)
+                rc = rc_serde_set(ret, ask->key, ask->options[i].name, ask->options[i].value,
+                                  "options", err);
+    if (rc == 0)
+        rc = rc_serde_check(ret, err);
     if (rc != 0)
         return rc;
     if (rc_serde_needs_client(ret))
@@ -68,16 +72,43 @@ static int pick(const struct rt_schema_port *port, const struct rt_schema_ask *a
     return rc;
 }
 
+/* For a record: so the client that asks again. */
+static int pick_reader(const struct rt_schema_port *port, const struct rt_schema_ask *ask,
+                       const struct bs_config *config, struct rt_schema_answer *ret,
+                       struct bs_error *err)
+{
+    struct rc_serializer_options options = {
+        .config = config, .key = ask->key, .client = port->client};
+    struct rc_version version = {0};
+    struct rc_serializer *serializer;
+    int rc;
+    if (port->client == NULL)
+        return bs_error_set(err, BS_ENOTFOUND,
+                            "there is no registry to ask\n  hint: --registry URL");
+    rc = rc_serializer_new(&options, &serializer, err);
+    if (rc != 0)
+        return rc;
+    rc = rc_serializer_reader(serializer, ask->topic, ask->writer, &version, err);
+    ret->id = version.id;
+    ret->schema = version.schema;
+    rc_serializer_free(serializer);
+    return rc;
+}
+
 static int choose(void *ctx, const struct rt_schema_ask *ask, struct rt_schema_answer *ret,
                   struct bs_error *err)
 {
     const struct rt_schema_port *port = ctx;
     struct bs_config *config = rc_serde_config_new();
     int rc = read_options(port, ask, config, err);
-    if (rc == 0 && port->dry && ask->own) {
+    if (rc == 0 && ask->only_read) {
+        ret->latest = rc_serde_reads_latest(config);
+        if (ask->writer)
+            rc = pick_reader(port, ask, config, ret, err);
+    } else if (rc == 0 && port->dry && ask->own) {
         ret->id = 1;
         ret->schema = sd_schema_ref((struct sd_schema *)ask->own);
-    } else if (rc == 0 && !ask->only_read) {
+    } else if (rc == 0) {
         rc = pick(port, ask, config, ret, err);
     }
     bs_config_free(config);

@@ -1,0 +1,76 @@
+-- weir test does what the options say, against a registry in memory; what it cannot do it refuses.
+local t = require "weir.test"
+local weir = require "weir"
+
+local function ready(p)
+  p:schema("known", "fruit-2.avsc")
+  p:schema("old", "fruit-1.avsc", { id = 70 })
+end
+
+t.describe("use.latest.version, for reading", "options.lua", function(p)
+  ready(p)
+  p:schema("latest", "fruit-2.avsc", { subject = "somebody" })
+  p:schema("latest", "fruit-1.avsc")
+  p:pipe("latest", nil, { name = "pear", weight = 1, old = {} })
+  t.equal(p:read("latest-seen").value, { name = "pear", weight = 1, old = weir.array {} })
+  p:schema("by-record", "fruit-2.avsc", { subject = "shop.Fruit" })
+  p:schema("by-record", "fruit-1.avsc")
+  p:pipe("by-record", nil, { name = "fig", weight = 2, old = {} })
+  t.equal(p:read("by-record-seen").value, { name = "fig", weight = 2, origin = weir.null })
+end)
+
+t.describe("use.latest.with.metadata, for reading", "options.lua", function(p)
+  ready(p)
+  p:schema("marked", "fruit-2.avsc", { metadata = { stage = "test", other = "x" } })
+  p:schema("marked", "fruit-1.avsc", { metadata = { stage = "live" } })
+  p:pipe("marked", nil, { name = "pear", weight = 1, old = {} })
+  t.equal(p:read("marked-seen").value, { name = "pear", weight = 1, origin = weir.null })
+end)
+
+t.describe("a subject without versions", "options.lua", function(p)
+  ready(p)
+  p:schema("latest", "fruit-2.avsc", { subject = "somebody" })
+  p:pipe("latest", nil, { name = "pear" })
+  t.ok(p:read("letters").headers["weir.error"]:find("subject 'latest-value' has no schema", 1, true))
+end)
+
+t.describe("which schema is written", "options.lua", function(p)
+  ready(p)
+  p:pipe("fruit", nil, { name = "pear", weight = 5, old = weir.array {} })
+  t.equal(p:read("old").value, { name = "pear", weight = 5, old = weir.array {} })
+end)
+
+t.describe("a header names the schema", "options.lua", function(p)
+  ready(p)
+  p:pipe("fruit", nil, { name = "pear", weight = 5 })
+  local headed = p:read("headed")
+  t.equal(headed.value, { name = "pear", weight = 5, origin = weir.null })
+  t.equal(#headed.headers.__value_schema_id, 17)
+  t.equal(p:read("headed-seen").value, headed.value)
+  t.equal(p:read("known").value, headed.value)
+end)
+
+local function refused(name, file, part, prepare)
+  t.describe(name, file, function(p)
+    if prepare then prepare(p) end
+    t.fails(function() p:pipe("in", nil, "x") end, part)
+  end)
+end
+refused("auto.register.schemas = false", "options.lua", "auto.register.schemas is false",
+  function(p) p:schema("old", "fruit-1.avsc", { id = 70 }) end)
+refused("use.schema.id", "options.lua", "there is no schema with id 70", function(p) p:schema("known", "fruit-2.avsc") end)
+refused("latest.compatibility.strict", "strict.lua", "latest.compatibility.strict=false", function(p) p:schema("out", "fruit-1.avsc") end)
+refused("the worker's options", "waits.lua", "options of the worker")
+refused("keys of tables by the latest version", "keys.lua", '["key.use.latest.version"] = false')
+refused("keys of global tables", "global_key.lua", "global_table: key_schema")
+t.describe("a key that was read otherwise", "other_key.lua", function(p)
+  p:schema("in", "key-1.avsc", { key = true })
+  t.fails(function() p:pipe("in", { id = 1 }, "x") end, "rows of table 'rows' are found by their keys as they were written")
+end)
+t.describe("p:schema checks what it is told", "strict.lua", function(p)
+  p:schema("out", "fruit-2.avsc", { id = 5 })
+  t.fails(function() p:schema("in", "fruit-1.avsc", { id = 5 }) end, "do not go together")
+  t.fails(function() p:schema("in", "fruit-1.avsc", { id = 0 }) end, "id must be from 1")
+  t.fails(function() p:schema("in", "fruit-1.avsc", { ids = 5 }) end, "invalid option 'ids'")
+  t.fails(function() p:schema("in", "fruit-1.avsc", { metadata = { ["a,b"] = "c" } }) end, "metadata with ','")
+end)
