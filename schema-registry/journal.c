@@ -363,6 +363,7 @@ int sr_journal_open(const struct sr_journal_options *options, struct sr_journal 
     j->options.properties = bs_strdup(options->properties);
     j->deadline_ms = now_ms() + options->init_ms;
     atomic_init(&j->stop, false);
+    pthread_mutex_init(&j->lock, NULL);
     if ((rc = open_client(j, RD_KAFKA_PRODUCER, &j->producer, err)) < 0 ||
         (rc = open_client(j, RD_KAFKA_CONSUMER, &j->consumer, err)) < 0)
         goto failed;
@@ -422,6 +423,7 @@ void sr_journal_close(struct sr_journal *j)
     if (!end_clients(j))
         return;
     sr_writes_free(j->writes);
+    pthread_mutex_destroy(&j->lock);
     bs_free((char *)j->options.bootstrap);
     bs_free((char *)j->options.topic);
     bs_free((char *)j->options.properties);
