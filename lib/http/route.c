@@ -74,7 +74,7 @@ static bool path_matches(const char *pattern, const struct segments *path)
             if (len == 0)
                 return false;
             pattern = strchrnul(pattern, '/');
-        } else if (strncmp(pattern, path->text[i], len) == 0 &&
+        } else if (*pattern == *path->text[i] && strncmp(pattern, path->text[i], len) == 0 &&
                    (pattern[len] == '/' || pattern[len] == '\0')) {
             pattern += len;
         } else {
