@@ -90,6 +90,14 @@ static int target(void *ctx, struct ht_request *request, struct ht_response *res
     return 0;
 }
 
+static int served_by(void *ctx, struct ht_request *request, struct ht_response *response)
+{
+    (void)ctx;
+    (void)request;
+    bs_buf_printf(&response->body, "by %lx.", (unsigned long)pthread_self());
+    return 0;
+}
+
 static const struct ht_route routes[] = {
     {"GET", "/", 0, echo, "the root"},
     {"GET", "/things/{name}", 0, echo, "one thing"},
@@ -100,6 +108,7 @@ static const struct ht_route routes[] = {
     {"DELETE", "/things/{name}", 0, nothing, "deletes"},
     {"POST", "/slow/{name}", 1000, slow, "waits"},
     {"GET", "/listed", 0, listed, "joins", 7},
+    {"GET", "/thread", 0, served_by, "names its thread"},
     {"GET", "/target/{name}", 0, target, "tells what was sent"},
 };
 
@@ -514,6 +523,39 @@ static void test_fields(void **state)
     ht_server_close(server);
 }
 
+/* Connections are dealt out evenly. */
+static void test_threads(void **state)
+{
+    enum { THREADS = 3, EACH = 4, COUNT = THREADS * EACH };
+    struct ht_options options = {.listen = "127.0.0.1:0",
+                                 .routes = routes,
+                                 .route_count = sizeof routes / sizeof *routes,
+                                 .threads = THREADS};
+    struct ht_server *server;
+    struct bs_error err;
+    char names[COUNT][32];
+    int fds[COUNT];
+    (void)state;
+    assert_int_equal(ht_server_open(&options, &server, &err), 0);
+    for (int i = 0; i < COUNT; i++) {
+        struct bs_buf got = BS_BUF_INIT;
+        fds[i] = connect_to(ht_server_port(server));
+        send_text(fds[i], "GET /thread HTTP/1.1\r\n" HOST "\r\n");
+        assert_true(reads(fds[i], &got, "."));
+        assert_int_equal(sscanf(strstr(bs_buf_text(&got), "by "), "by %31[0-9a-f]", names[i]), 1);
+        bs_buf_deinit(&got);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        int same = 0;
+        for (int k = 0; k < COUNT; k++)
+            same += strcmp(names[i], names[k]) == 0;
+        assert_int_equal(same, EACH);
+    }
+    for (int i = 0; i < COUNT; i++)
+        close(fds[i]);
+    ht_server_close(server);
+}
+
 /* A request of so many bytes and fields, most of them in X-List. */
 static size_t put_head(struct bs_buf *out, size_t bytes, unsigned fields)
 {
@@ -704,13 +746,13 @@ static void test_idle_clients(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routes),          cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_body_limit),      cmocka_unit_test(test_listen),
-        cmocka_unit_test(test_bodies_limit),    cmocka_unit_test(test_blocking),
-        cmocka_unit_test(test_fields),          cmocka_unit_test(test_long_heads),
-        cmocka_unit_test(test_expect_continue), cmocka_unit_test(test_slow_clients),
-        cmocka_unit_test(test_idle_clients),    cmocka_unit_test(test_ambiguous_length),
-        cmocka_unit_test(test_heavy),
+        cmocka_unit_test(test_routes),           cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_body_limit),       cmocka_unit_test(test_listen),
+        cmocka_unit_test(test_bodies_limit),     cmocka_unit_test(test_blocking),
+        cmocka_unit_test(test_fields),           cmocka_unit_test(test_long_heads),
+        cmocka_unit_test(test_threads),          cmocka_unit_test(test_expect_continue),
+        cmocka_unit_test(test_slow_clients),     cmocka_unit_test(test_idle_clients),
+        cmocka_unit_test(test_ambiguous_length), cmocka_unit_test(test_heavy),
     };
     int rc;
     curl_global_init(CURL_GLOBAL_DEFAULT);

@@ -1,9 +1,11 @@
 /* Server: libmicrohttpd behind the route table.
  *
- * One epoll loop per thread; a connection stays with its thread, so a request is touched by one
- * thread only and needs no lock. A request is made in libmicrohttpd's first call, its body is
- * collected under the route's limit, and it is answered in the last call (answering in the first
- * one costs three times as much; only a body announced too large is refused there).
+ * One epoll loop per thread, which is a daemon of libmicrohttpd's; a connection goes to the one
+ * that has fewest and stays there, so a request is touched by one thread only and needs no lock. (A
+ * pool of libmicrohttpd's takes connections in by whoever wakes first: all of them may be one's.) A
+ * request is made in libmicrohttpd's first call, its body is collected under the route's limit, and
+ * it is answered in the last call (answering in the first one costs three times as much; only a
+ * body announced too large is refused there).
  *
  * A request that has to wait or to compute is handed over whole: its connection is suspended, the
  * request goes through the mailbox of a lane to one of its threads, is answered there into
@@ -55,9 +57,17 @@ struct lane {
     unsigned thread_count;
 };
 
+/* A thread that serves connections. */
+struct worker {
+    struct ht_server *server;
+    struct MHD_Daemon *daemon;
+    _Atomic unsigned count; /* of connections */
+};
+
 struct ht_server {
     struct ht_options options;
-    struct MHD_Daemon *daemon;
+    struct worker *workers;
+    unsigned worker_count;
     struct ht_connections *connections;
     _Atomic size_t bodies; /* bytes held by all requests */
     int fd, port;
@@ -130,15 +140,17 @@ static void request_completed(void *ctx, struct MHD_Connection *connection, void
 static void connection_changed(void *ctx, struct MHD_Connection *connection, void **noted,
                                enum MHD_ConnectionNotificationCode what)
 {
-    const struct ht_server *server = ctx;
+    struct worker *worker = ctx;
+    struct ht_connections *connections = worker->server->connections;
     const union MHD_ConnectionInfo *info;
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-        ht_connection_free(server->connections, *noted);
+        atomic_fetch_sub_explicit(&worker->count, 1, memory_order_relaxed);
+        ht_connection_free(connections, *noted);
         *noted = NULL;
         return;
     }
     info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    *noted = ht_connection_new(server->connections, info->connect_fd);
+    *noted = ht_connection_new(connections, info->connect_fd);
 }
 
 /* Parameters are decoded after the path was split: libmicrohttpd must not do it before. */
@@ -460,6 +472,7 @@ static void server_free(struct ht_server *server)
     io_mailbox_free(server->blocking.waiting);
     io_mailbox_free(server->heavy.waiting);
     ht_connections_close(server->connections);
+    bs_free(server->workers);
     bs_free(server);
 }
 
@@ -468,39 +481,72 @@ static unsigned connections_max(const struct ht_options *options)
     return options->connections_max ? options->connections_max : (unsigned)CONNECTIONS;
 }
 
-static struct MHD_Daemon *start_daemon(struct ht_server *server, int fd, unsigned threads)
+static bool take(void *ctx, int fd, const struct sockaddr *address, socklen_t len)
 {
-    const struct ht_options *options = &server->options;
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-                            handle, server, MHD_OPTION_LISTEN_SOCKET, fd,
-                            MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT,
-                            connections_max(options), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                            (size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
-                            (unsigned)IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, request_completed,
-                            server, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, server,
-                            MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL, MHD_OPTION_END);
+    struct ht_server *server = ctx;
+    struct worker *least = server->workers;
+    for (unsigned i = 1; i < server->worker_count; i++)
+        if (atomic_load_explicit(&server->workers[i].count, memory_order_relaxed) <
+            atomic_load_explicit(&least->count, memory_order_relaxed))
+            least = &server->workers[i];
+    atomic_fetch_add_explicit(&least->count, 1, memory_order_relaxed);
+    if (MHD_add_connection(least->daemon, fd, address, len) == MHD_YES)
+        return true;
+    atomic_fetch_sub_explicit(&least->count, 1, memory_order_relaxed);
+    return false;
+}
+
+/* The daemon's own limit is never met: it counts one as gone a little later than we do. */
+static struct MHD_Daemon *start_daemon(struct worker *worker)
+{
+    struct ht_server *server = worker->server;
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0,
+        NULL, NULL, handle, server, MHD_OPTION_CONNECTION_LIMIT,
+        connections_max(&server->options) * 2, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
+        MHD_OPTION_NOTIFY_COMPLETED, request_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
+        connection_changed, worker, MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL,
+        MHD_OPTION_END);
+}
+
+static void stop_workers(struct ht_server *server)
+{
+    for (unsigned i = 0; i < server->worker_count; i++)
+        MHD_stop_daemon(server->workers[i].daemon);
+    server->worker_count = 0;
+}
+
+static int start_workers(struct ht_server *server, struct bs_error *err)
+{
+    unsigned count = server->options.threads ? server->options.threads : (unsigned)THREADS;
+    server->workers = bs_array(count, sizeof *server->workers);
+    for (; server->worker_count < count; server->worker_count++) {
+        struct worker *worker = &server->workers[server->worker_count];
+        worker->server = server;
+        worker->daemon = start_daemon(worker);
+        if (worker->daemon == NULL)
+            return bs_error_set(err, BS_EIO, "cannot start the HTTP server on %s (%u threads)",
+                                server->options.listen, count);
+    }
+    return 0;
 }
 
 int ht_server_open(const struct ht_options *options, struct ht_server **ret, struct bs_error *err)
 {
     struct ht_server *server = bs_new(struct ht_server);
-    unsigned threads = options->threads ? options->threads : THREADS;
     int fd = -1, rc;
     server->options = *options;
     if ((rc = ht_listen_open(options->listen, &fd, &server->port, err)) < 0) {
         bs_free(server);
         return rc;
     }
-    rc = ht_connections_open(options->step_ms ? options->step_ms : STEP_MS,
-                             connections_max(options), &server->connections, err);
-    if (rc == 0 && (rc = start_lanes(server, err)) == 0) {
-        server->daemon = start_daemon(server, fd, threads);
-        if (server->daemon == NULL)
-            rc = bs_error_set(err, BS_EIO, "cannot start the HTTP server on %s (%u threads)",
-                              options->listen, threads);
-    }
-    if (rc < 0) {
+    rc = ht_connections_open(fd, options->step_ms ? options->step_ms : STEP_MS,
+                             connections_max(options), take, server, &server->connections, err);
+    if (rc < 0 || (rc = start_lanes(server, err)) < 0 || (rc = start_workers(server, err)) < 0 ||
+        (rc = ht_connections_start(server->connections, err)) < 0) {
         stop_lanes(server);
+        stop_workers(server);
         server_free(server);
         close(fd);
         return rc;
@@ -519,11 +565,10 @@ void ht_server_close(struct ht_server *server)
 {
     if (server == NULL)
         return;
-    MHD_quiesce_daemon(server->daemon);
-    shutdown(server->fd, SHUT_RDWR); /* no new connections */
+    ht_connections_stop(server->connections);
+    close(server->fd); /* no new connections */
     stop_lanes(server);
-    MHD_stop_daemon(server->daemon);
-    close(server->fd); /* its threads have taken it out of their epoll sets only now */
+    stop_workers(server);
     server_free(server);
 }
 
