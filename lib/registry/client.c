@@ -130,7 +130,8 @@ static int code_of(int status)
 static const char *what_to_do(int status)
 {
     return status == 401 ? "\n  hint: name a user and the right password: "
-                           "http://USER:PASSWORD@HOST:PORT, or basic.auth.user.info=USER:PASSWORD"
+                           "http://USER:PASSWORD@HOST:PORT, basic.auth.user.info=USER:PASSWORD, or "
+                           "bearer.auth.token"
            : status == 403
                ? "\n  hint: the user may not do this; ask who runs the registry for the "
                  "right, or name another user"

@@ -5,13 +5,15 @@
 #ifndef WEIR_REGISTRY_CLIENT_H
 #define WEIR_REGISTRY_CLIENT_H
 
+#include "lib/registry/secure.h"
 #include "lib/serde/schema.h"
 
 struct rc_client;
 
 struct rc_options {
-    const char *url;         /* "http://user:password@host:port", several separated by commas */
-    const char *user_info;   /* "user:password" for all of them; NULL: what the URLs say */
+    const char *url;       /* "http://user:password@host:port", several separated by commas */
+    const char *user_info; /* "user:password" for all of them; NULL: what the URLs say */
+    struct rc_secure secure;
     int timeout_ms;          /* of a whole exchange; 0: 10,000 */
     int connect_timeout_ms;  /* 0: 10,000 */
     int retries_max;         /* rounds after the first; 0: 3, negative: none */

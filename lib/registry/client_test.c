@@ -2,6 +2,7 @@
 #include "lib/registry/client.h"
 
 #include "lib/http/http.h"
+#include "lib/registry/serde_option.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -83,8 +85,12 @@ static int ids_of(void *ctx, struct ht_request *request, struct ht_response *res
 static int signed_in(void *ctx, struct ht_request *request, struct ht_response *response)
 {
     const char *sign = ht_header(request, "Authorization");
+    const char *cluster = ht_header(request, "target-sr-cluster");
+    const char *pool = ht_header(request, "Confluent-Identity-Pool-Id");
     (void)ctx;
     bs_buf_puts(&response->body, sign ? sign : "none");
+    if (cluster)
+        bs_buf_printf(&response->body, ", %s, %s", cluster, pool ? pool : "none");
     return 0;
 }
 
@@ -260,6 +266,103 @@ static void expect_sign_in(const char *server, const char *user_info, const char
     rc_client_free(client);
 }
 
+/* What the options say, or why they cannot be had. */
+static void expect_option(const struct fixture *f, const char *settings, int code, const char *want)
+{
+    struct bs_config *config = rc_serde_config_new();
+    struct rc_client *client = NULL;
+    struct bs_error err = {0};
+    struct bs_buf out = BS_BUF_INIT;
+    char *list = strdup(settings), *at = list, *one, *url = NULL;
+    int status = 0, rc = 0;
+    while ((one = strsep(&at, ";")) && rc == 0) {
+        char *sign = strchr(one, '=');
+        *sign = '\0';
+        rc = rc_serde_set(config, false, one, sign + 1, "here", &err);
+    }
+    if (asprintf(&url, "http://127.0.0.1:%d", ht_server_port(f->server)) < 0)
+        abort();
+    if (rc == 0)
+        rc = rc_client_of(config, url, &client, &err);
+    if (rc == 0)
+        rc = rc_request(client, "GET", "/signed", NULL, &out, &status, &err);
+    if (rc != code || !strstr(rc < 0 ? err.text : bs_buf_text(&out), want))
+        fail_msg("%s: %d %s", settings, rc, rc < 0 ? err.text : bs_buf_text(&out));
+    if (strstr(err.text, "s3cret"))
+        fail_msg("the token is shown: %s", err.text);
+    rc_client_free(client);
+    bs_config_free(config);
+    bs_buf_deinit(&out);
+    free(list);
+    free(url);
+}
+
+static char *file_of(const char *bytes, size_t len)
+{
+    char *path = strdup("/tmp/weir-secure-XXXXXX");
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, bytes, len), (ssize_t)len);
+    close(fd);
+    return path;
+}
+
+static void expect_file(const struct fixture *f, const char *bytes, size_t len, int code,
+                        const char *want)
+{
+    char settings[200], *path = file_of(bytes, len);
+    snprintf(settings, sizeof settings, "schema.registry.ssl.truststore.location=%s", path);
+    expect_option(f, settings, code, want);
+    remove(path);
+    free(path);
+}
+
+static void test_secure(void **state)
+{
+    static const char jks[] = {'\xfe', '\xed', '\xfe', '\xed', 0, 0, 0, 2};
+    static const char p12[] = {0x30, '\x82', 1, 2, 2, 1, 3, 0x30};
+    static const char pem[] = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
+    static const char late[] = "subject=CN = x\n-----BEGIN CERTIFICATE-----\n";
+    struct fixture *f = *state;
+    expect_option(f, "bearer.auth.token=s3cret", 0, "Bearer s3cret");
+    expect_option(f,
+                  "bearer.auth.credentials.source=STATIC_TOKEN;bearer.auth.token=s3cret;"
+                  "bearer.auth.logical.cluster=lsrc-1;bearer.auth.identity.pool.id=pool-2",
+                  0, "Bearer s3cret, lsrc-1, pool-2");
+    expect_option(f, "bearer.auth.credentials.source=STATIC_TOKEN", BS_EINVAL,
+                  "bearer.auth.token is not set");
+    expect_option(f, "bearer.auth.logical.cluster=lsrc-1", BS_EINVAL,
+                  "bearer.auth.token is not set");
+    expect_option(f, "bearer.auth.credentials.source=OAUTHBEARER;bearer.auth.token=s3cret",
+                  BS_EUNSUPPORTED, "tokens are not fetched here");
+    expect_option(f, "bearer.auth.issuer.endpoint.url=http://x", BS_EUNSUPPORTED,
+                  "tokens are not fetched here");
+    expect_option(f, "bearer.auth.token=s3cret\nX-Other:1", BS_EINVAL, "a control character");
+    expect_option(f, "bearer.auth.token=s3cret;basic.auth.user.info=a:b", BS_EINVAL, "one way");
+    expect_option(f, "ssl.key.password=s3cret", BS_EINVAL, "a key without a certificate");
+    expect_option(f, "ssl.ca.location=/nowhere", BS_ENOTFOUND, "option ssl.ca.location");
+    expect_option(f, "schema.registry.ssl.truststore.certificates=abc", BS_EINVAL, "no PEM");
+    expect_option(f, "schema.registry.ssl.truststore.type=JKS", BS_EUNSUPPORTED, "keytool");
+    expect_option(f, "schema.registry.ssl.truststore.password=s3cret", BS_EUNSUPPORTED,
+                  "no password of its own");
+    expect_option(f, "schema.registry.ssl.endpoint.identification.algorithm=", BS_EINVAL, "https");
+    expect_file(f, jks, sizeof jks, BS_EUNSUPPORTED, "is a Java keystore");
+    expect_file(f, p12, sizeof p12, BS_EUNSUPPORTED, "openssl pkcs12 -in");
+    expect_file(f, "", 0, BS_EINVAL, "holds no PEM");
+    expect_file(f, "x -----BEGIN ", 13, BS_EINVAL, "holds no PEM");
+    expect_file(f, pem, sizeof pem - 1, 0, "none");
+    expect_file(f, late, sizeof late - 1, 0, "none");
+    char settings[300], *path = file_of(pem, sizeof pem - 1);
+    snprintf(settings, sizeof settings,
+             "ssl.ca.location=%s;schema.registry.ssl.truststore.location=%s", path, path);
+    expect_option(f, settings, BS_EINVAL, "say the same");
+    snprintf(settings, sizeof settings,
+             "ssl.ca.location=%s;schema.registry.ssl.truststore.certificates=-----BEGIN ", path);
+    expect_option(f, settings, BS_EINVAL, "say the same");
+    remove(path);
+    free(path);
+}
+
 static void test_sign_in(void **state)
 {
     struct fixture *f = *state;
@@ -310,6 +413,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_guid, setup, teardown),
         cmocka_unit_test_setup_teardown(test_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sign_in, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_secure, setup, teardown),
         cmocka_unit_test(test_unreachable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,9 +12,11 @@
     "there is no class whose schema could read; a file does it (schema = in a pipeline, --schema " \
     "in "                                                                                          \
     "weir consume), or use.latest.version"
-#define NO_TLS                                                                                  \
-    "not here yet: https is checked against the certificates of the system; put the authority " \
-    "there"
+#define NO_OAUTH                                                                                \
+    "tokens are not fetched here; give one that was, in bearer.auth.token, or sign in by user " \
+    "and "                                                                                      \
+    "password"
+#define NO_STORE "a PEM file has no password of its own"
 
 static const struct bs_option ROWS[] = {
     {.name = "schema.registry.url",
@@ -180,20 +182,83 @@ static const struct bs_option ROWS[] = {
     {.name = "rule.actions", .type = BS_OPT_STRING, .flags = BS_OPT_REFUSED, .doc = NO_RULES},
     {.name = "bearer.auth.credentials.source",
      .type = BS_OPT_STRING,
-     .flags = BS_OPT_REFUSED,
-     .doc = "bearer tokens are not sent; basic.auth.user.info signs in"},
+     .doc = "STATIC_TOKEN: bearer.auth.token, which alone is enough too; the others are "
+            "refused: " NO_OAUTH},
     {.name = "bearer.auth.token",
      .type = BS_OPT_PASSWORD,
+     .doc = "a token that signs in at the registry, in place of user and password"},
+    {.name = "bearer.auth.logical.cluster",
+     .type = BS_OPT_STRING,
+     .doc = "with the token: header target-sr-cluster"},
+    {.name = "bearer.auth.identity.pool.id",
+     .type = BS_OPT_STRING,
+     .doc = "with the token: header Confluent-Identity-Pool-Id"},
+    {.name = "bearer.auth.issuer.endpoint.url",
+     .type = BS_OPT_STRING,
      .flags = BS_OPT_REFUSED,
-     .doc = "bearer tokens are not sent; basic.auth.user.info signs in"},
+     .doc = NO_OAUTH},
+    {.name = "bearer.auth.client.id",
+     .type = BS_OPT_STRING,
+     .flags = BS_OPT_REFUSED,
+     .doc = NO_OAUTH},
+    {.name = "bearer.auth.client.secret",
+     .type = BS_OPT_PASSWORD,
+     .flags = BS_OPT_REFUSED,
+     .doc = NO_OAUTH},
+    {.name = "bearer.auth.scope", .type = BS_OPT_STRING, .flags = BS_OPT_REFUSED, .doc = NO_OAUTH},
+    {.name = "bearer.auth.custom.provider.class",
+     .type = BS_OPT_STRING,
+     .flags = BS_OPT_REFUSED,
+     .doc = NO_OAUTH},
+    {.name = "ssl.ca.location",
+     .type = BS_OPT_STRING,
+     .doc = "PEM file of the authorities that an https registry is trusted by, instead of the "
+            "system's"},
+    {.name = "ssl.certificate.location",
+     .type = BS_OPT_STRING,
+     .doc = "PEM file of the certificate that is shown to the registry, with its chain"},
+    {.name = "ssl.key.location",
+     .type = BS_OPT_STRING,
+     .doc = "PEM file of its key; without it the key stands in the certificate's file"},
+    {.name = "ssl.key.password", .type = BS_OPT_PASSWORD, .doc = "password of that key"},
     {.name = "schema.registry.ssl.truststore.location",
      .type = BS_OPT_STRING,
+     .doc = "as ssl.ca.location: PEM; a Java keystore or PKCS #12 is refused, with how to convert "
+            "it"},
+    {.name = "schema.registry.ssl.truststore.certificates",
+     .type = BS_OPT_STRING,
+     .doc = "the same as text: the PEM itself"},
+    {.name = "schema.registry.ssl.truststore.type",
+     .type = BS_OPT_STRING,
+     .doc = "PEM; others are refused, with how to convert them"},
+    {.name = "schema.registry.ssl.truststore.password",
+     .type = BS_OPT_PASSWORD,
      .flags = BS_OPT_REFUSED,
-     .doc = NO_TLS},
+     .doc = NO_STORE},
     {.name = "schema.registry.ssl.keystore.location",
      .type = BS_OPT_STRING,
+     .doc = "PEM file of the client's certificate, its chain and its key"},
+    {.name = "schema.registry.ssl.keystore.certificate.chain",
+     .type = BS_OPT_STRING,
+     .doc = "the certificate and its chain as text: the PEM itself"},
+    {.name = "schema.registry.ssl.keystore.key",
+     .type = BS_OPT_PASSWORD,
+     .doc = "its key as text: the PEM itself"},
+    {.name = "schema.registry.ssl.keystore.type",
+     .type = BS_OPT_STRING,
+     .doc = "PEM; others are refused, with how to convert them"},
+    {.name = "schema.registry.ssl.keystore.password",
+     .type = BS_OPT_PASSWORD,
      .flags = BS_OPT_REFUSED,
-     .doc = "client certificates are not sent to a registry; basic.auth.user.info signs in"},
+     .doc = NO_STORE "; the key's is schema.registry.ssl.key.password"},
+    {.name = "schema.registry.ssl.key.password",
+     .type = BS_OPT_PASSWORD,
+     .doc = "as ssl.key.password"},
+    {.name = "schema.registry.ssl.endpoint.identification.algorithm",
+     .type = BS_OPT_ENUM,
+     .def = "https",
+     .words = "https",
+     .doc = "the host's name must be one of its certificate's; that cannot be turned off"},
 };
 
 const struct bs_option_table rc_serde_options = {
@@ -222,12 +287,37 @@ int rc_serde_check(const struct bs_config *config, struct bs_error *err)
 
 static const struct bs_option_table *const TABLES[] = {&rc_serde_options};
 
-/* Those that make another client: whom it asks, and how patiently. */
+/* What rc_secure holds, by option. */
+static const struct secret {
+    const char *name;
+    enum rc_secret secret;
+    bool file, pem;
+} SECRETS[] = {
+    {"bearer.auth.token", RC_BEARER_TOKEN, false, false},
+    {"bearer.auth.logical.cluster", RC_LOGICAL_CLUSTER, false, false},
+    {"bearer.auth.identity.pool.id", RC_IDENTITY_POOL, false, false},
+    {"ssl.ca.location", RC_AUTHORITY_FILE, true, true},
+    {"ssl.certificate.location", RC_CERTIFICATE_FILE, true, true},
+    {"ssl.key.location", RC_KEY_FILE, true, true},
+    {"ssl.key.password", RC_KEY_PASSWORD, false, false},
+    {"schema.registry.ssl.truststore.location", RC_AUTHORITY_FILE, true, true},
+    {"schema.registry.ssl.truststore.certificates", RC_AUTHORITY_TEXT, false, true},
+    {"schema.registry.ssl.keystore.location", RC_CERTIFICATE_FILE, true, true},
+    {"schema.registry.ssl.keystore.certificate.chain", RC_CERTIFICATE_TEXT, false, true},
+    {"schema.registry.ssl.keystore.key", RC_KEY_TEXT, false, true},
+    {"schema.registry.ssl.key.password", RC_KEY_PASSWORD, false, false},
+};
+enum { SECRETS_COUNT = sizeof SECRETS / sizeof *SECRETS };
+
+/* Those that make another client: whom it asks, as whom, and how patiently. */
 static const char *const WHOM[] = {
     "schema.registry.url",
     "basic.auth.credentials.source",
     "basic.auth.user.info",
     "schema.registry.basic.auth.user.info",
+    "bearer.auth.credentials.source",
+    "schema.registry.ssl.truststore.type",
+    "schema.registry.ssl.keystore.type",
 };
 static const char *const PATIENCE[] = {
     "max.retries",          "retries.wait.ms", "retries.max.wait.ms", "http.connect.timeout.ms",
@@ -244,6 +334,9 @@ static bool among(const char *const *names, size_t count, const char *name)
 
 static bool is_whom(const char *name)
 {
+    for (size_t i = 0; i < SECRETS_COUNT; i++)
+        if (strcmp(SECRETS[i].name, name) == 0)
+            return true;
     return among(WHOM, sizeof WHOM / sizeof *WHOM, name);
 }
 
@@ -275,15 +368,32 @@ int rc_serde_set(struct bs_config *config, bool key, const char *name, const cha
     return bs_config_set(config, name, value, source, err);
 }
 
+/* Two ways to sign in: who has chosen one does not take over the other. */
+static bool signs_in(const struct bs_config *config, bool bearer)
+{
+    return bearer ? bs_config_is_set(config, "bearer.auth.token") ||
+                        bs_config_is_set(config, "bearer.auth.credentials.source")
+                  : bs_config_is_set(config, "basic.auth.user.info") ||
+                        bs_config_is_set(config, "schema.registry.basic.auth.user.info") ||
+                        bs_config_is_set(config, "basic.auth.credentials.source");
+}
+
+static bool other_way(const char *name, bool bearer, bool basic)
+{
+    return (strncmp(name, "bearer.", 7) == 0 && basic) || (strstr(name, "basic.auth.") && bearer);
+}
+
 int rc_serde_inherit(struct bs_config *config, const struct bs_config *from, struct bs_error *err)
 {
     bool client = rc_serde_needs_client(config);
     bool other = bs_config_is_set(config, "schema.registry.url");
+    bool bearer = signs_in(config, true), basic = signs_in(config, false);
     int rc = 0;
     for (size_t i = 0; i < rc_serde_options.count && rc == 0; i++) {
         const char *name = ROWS[i].name;
         if (!bs_config_is_set(from, name) || bs_config_is_set(config, name) ||
-            (is_whom(name) && (!client || other)) || (is_patience(name) && !client))
+            (is_whom(name) && (!client || other)) || (is_patience(name) && !client) ||
+            other_way(name, bearer, basic))
             continue;
         rc = bs_config_set(config, name, bs_config_text(from, name), bs_config_source(from, name),
                            err);
@@ -308,6 +418,81 @@ bool rc_serde_needs_client(const struct bs_config *config)
     return false;
 }
 
+static int check_secret(const struct secret *row, const char *text, struct bs_error *err)
+{
+    if (row->file)
+        return rc_secure_check_file(row->name, text, err);
+    if (row->pem)
+        return strstr(text, "-----BEGIN ")
+                   ? 0
+                   : bs_error_set(err, BS_EINVAL, "option %s: this is no PEM", row->name);
+    for (const char *p = text; *p; p++)
+        if ((unsigned char)*p < 0x20)
+            return bs_error_set(err, BS_EINVAL, "option %s: a control character (a line's end?)",
+                                row->name);
+    return 0;
+}
+
+/* "file" and its "text" stand beside each other: one of them. */
+static int take_secret(const struct secret *row, const char *text, const char **names,
+                       struct rc_secure *ret, struct bs_error *err)
+{
+    enum rc_secret first = row->pem && !row->file ? row->secret - 1 : row->secret;
+    if (names[first])
+        return bs_error_set(err, BS_EINVAL, "options %s and %s say the same: one of them",
+                            names[first], row->name);
+    names[first] = row->name;
+    ret->text[row->secret] = text;
+    return check_secret(row, text, err);
+}
+
+static int check_types(const struct bs_config *config, struct bs_error *err)
+{
+    static const char *const TYPES[] = {"schema.registry.ssl.truststore.type",
+                                        "schema.registry.ssl.keystore.type"};
+    const char *source = bs_config_text(config, "bearer.auth.credentials.source");
+    for (size_t i = 0; i < 2; i++) {
+        const char *type = bs_config_text(config, TYPES[i]);
+        if (type && strcasecmp(type, "PEM") != 0)
+            return bs_error_set(err, BS_EUNSUPPORTED,
+                                "option %s: %s is not read; PEM is\n  hint: keytool "
+                                "-importkeystore -srckeystore STORE -destkeystore store.p12 "
+                                "-deststoretype PKCS12 && openssl pkcs12 -in store.p12 -nodes -out "
+                                "store.pem",
+                                TYPES[i], type);
+    }
+    if (source && strcmp(source, "STATIC_TOKEN") != 0)
+        return bs_error_set(err, BS_EUNSUPPORTED,
+                            "option bearer.auth.credentials.source: %s: " NO_OAUTH, source);
+    return 0;
+}
+
+static int read_secure(const struct bs_config *config, struct rc_secure *ret, struct bs_error *err)
+{
+    const char *names[RC_SECRET_COUNT] = {NULL};
+    int rc = check_types(config, err);
+    *ret = (struct rc_secure){0};
+    for (size_t i = 0; i < SECRETS_COUNT && rc == 0; i++) {
+        const char *text = bs_config_text(config, SECRETS[i].name);
+        if (text)
+            rc = take_secret(&SECRETS[i], text, names, ret, err);
+    }
+    if (rc < 0)
+        return rc;
+    if (names[RC_BEARER_TOKEN] == NULL &&
+        (names[RC_LOGICAL_CLUSTER] || names[RC_IDENTITY_POOL] ||
+         bs_config_is_set(config, "bearer.auth.credentials.source")))
+        return bs_error_set(err, BS_EINVAL,
+                            "bearer.auth.credentials.source is STATIC_TOKEN, or a cluster or pool "
+                            "is named, but bearer.auth.token is not set");
+    if (names[RC_CERTIFICATE_FILE] == NULL && (names[RC_KEY_FILE] || names[RC_KEY_PASSWORD]))
+        return bs_error_set(err, BS_EINVAL,
+                            "option %s: a key without a certificate\n  hint: "
+                            "ssl.certificate.location",
+                            names[RC_KEY_FILE] ? names[RC_KEY_FILE] : names[RC_KEY_PASSWORD]);
+    return 0;
+}
+
 int rc_client_of(const struct bs_config *config, const char *url, struct rc_client **ret,
                  struct bs_error *err)
 {
@@ -320,6 +505,9 @@ int rc_client_of(const struct bs_config *config, const char *url, struct rc_clie
         .retries_wait_ms = (int)bs_config_int(config, "retries.wait.ms"),
         .retries_max_wait_ms = (int)bs_config_int(config, "retries.max.wait.ms")};
     const char *source = bs_config_text(config, "basic.auth.credentials.source");
+    int rc = read_secure(config, &options.secure, err);
+    if (rc < 0)
+        return rc;
     if (options.url == NULL)
         options.url = url;
     if (options.retries_max == 0)

@@ -59,6 +59,10 @@ static void test_options(void **state)
     struct bs_error err;
     (void)state;
     assert_true(bs_config_bool(config, "auto.register.schemas"));
+    assert_true(rc_serde_of_one_side("key.use.schema.id"));
+    assert_false(rc_serde_of_one_side("key.subject.name.strategy")); /* a name of its own */
+    assert_false(rc_serde_of_one_side("use.schema.id"));
+    assert_false(rc_serde_of_one_side("key.none"));
     assert_false(rc_serde_needs_client(config));
     assert_int_equal(rc_serde_set(config, true, "value.use.schema.id", "7", "here", &err), 0);
     assert_int_equal(bs_config_int(config, "use.schema.id"), -1);
@@ -76,7 +80,7 @@ static void test_options(void **state)
     assert_int_equal(rc_serde_set(config, true, "value.subject.name.strateg", "x", "here", &err),
                      BS_ENOTFOUND);
     assert_non_null(strstr(err.text, "'value.subject.name.strategy'"));
-    assert_int_equal(rc_serde_set(config, false, "bearer.auth.token", "t", "here", &err),
+    assert_int_equal(rc_serde_set(config, false, "bearer.auth.client.id", "t", "here", &err),
                      BS_EUNSUPPORTED);
     assert_int_equal(rc_serde_set(above, false, "use.schema.id", "9", "above", &err), 0);
     assert_int_equal(rc_serde_set(above, false, "basic.auth.user.info", "a:b", "above", &err), 0);
@@ -92,6 +96,14 @@ static void test_options(void **state)
                      0);
     assert_int_equal(rc_serde_inherit(config, above, &err), 0);
     assert_null(bs_config_text(config, "basic.auth.user.info")); /* not for another registry */
+    bs_config_free(config);
+    config = rc_serde_config_new(); /* who has a token takes over no user, but whom to trust */
+    assert_int_equal(rc_serde_set(above, false, "ssl.ca.location", "f.pem", "above", &err), 0);
+    assert_int_equal(rc_serde_set(config, false, "bearer.auth.token", "t", "here", &err), 0);
+    assert_true(rc_serde_needs_client(config));
+    assert_int_equal(rc_serde_inherit(config, above, &err), 0);
+    assert_null(bs_config_text(config, "basic.auth.user.info"));
+    assert_string_equal(bs_config_text(config, "ssl.ca.location"), "f.pem");
     bs_config_free(config);
     bs_config_free(above);
 }

@@ -101,7 +101,14 @@ int rc_transport_init(struct rc_transport *transport, const struct rc_options *o
         rc = bs_error_set(err, BS_EINVAL, "no registry URL is given (\"http://host:port\")");
     for (size_t i = 0; rc == 0 && options->user_info && i < transport->server_count; i++)
         set_user(&transport->servers[i], options->user_info, strlen(options->user_info), false);
+    for (size_t i = 0;
+         rc == 0 && options->secure.text[RC_BEARER_TOKEN] && i < transport->server_count; i++)
+        if (transport->servers[i].user)
+            rc = bs_error_set(err, BS_EINVAL,
+                              "bearer.auth.token and user and password: there is one way to sign "
+                              "in");
     transport->options.url = transport->options.user_info = NULL;
+    rc_secure_copy(&transport->options.secure, &options->secure);
     if (rc < 0)
         rc_transport_deinit(transport);
     return rc;
@@ -115,6 +122,7 @@ void rc_transport_deinit(struct rc_transport *transport)
         bs_free(transport->servers[i].password);
     }
     bs_free(transport->servers);
+    rc_secure_deinit(&transport->options.secure);
     *transport = (struct rc_transport){0};
     curl_global_cleanup();
 }
@@ -178,6 +186,7 @@ static void set_options(const struct rc_transport *transport, const struct rc_se
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, out);
+    rc_secure_apply(&transport->options.secure, curl);
     if (server->user) {
         curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
         curl_easy_setopt(curl, CURLOPT_USERNAME, server->user);
@@ -189,6 +198,37 @@ static void set_options(const struct rc_transport *transport, const struct rc_se
     }
 }
 
+/* What TLS says of certificates does not pass by itself; the rest may. */
+static int failed(CURLcode code, const char *detail, const char *method, const char *where,
+                  const char *path, struct bs_error *err)
+{
+    const char *why = *detail ? detail : curl_easy_strerror(code), *hint = "";
+    int rc = code == CURLE_OPERATION_TIMEDOUT ? BS_ETIMEOUT : BS_ECONNECT;
+    switch (code) {
+    case CURLE_WRITE_ERROR:
+        return bs_error_set(err, BS_ELIMIT, "registry %s %s%s: the answer has more than %d MiB",
+                            method, where, path, RC_ANSWER_MAX >> 20);
+    case CURLE_PEER_FAILED_VERIFICATION:
+        rc = BS_EDENIED;
+        hint = "\n  hint: the certificate of the authority that signed the registry's, as PEM in "
+               "ssl.ca.location=FILE; it must hold the host's name";
+        break;
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
+        rc = BS_EDENIED;
+        hint = "\n  hint: see the ssl.… options: PEM files, certificate and key of one pair";
+        break;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+        break;
+    default: /* curl's detail counts milliseconds */
+        why = curl_easy_strerror(code);
+        break;
+    }
+    return bs_error_set(err, rc, "registry %s %s%s: %s%s", method, where, path, why, hint);
+}
+
 static int ask_one(struct rc_transport *transport, const struct rc_server *server,
                    const char *method, const char *path, const char *body, struct bs_buf *out,
                    int *ret_status, struct bs_error *err)
@@ -197,6 +237,7 @@ static int ask_one(struct rc_transport *transport, const struct rc_server *serve
     CURL *curl = rc_shared_take_handle(transport->shared);
     struct curl_slist *headers = NULL;
     size_t before = out->len;
+    char detail[CURL_ERROR_SIZE] = "";
     long status = 0;
     CURLcode code;
     int rc = 0;
@@ -209,18 +250,15 @@ static int ask_one(struct rc_transport *transport, const struct rc_server *serve
     headers = curl_slist_append(headers, "Content-Type: application/vnd.schemaregistry.v1+json");
     headers = curl_slist_append(headers, "Accept: application/vnd.schemaregistry.v1+json");
     headers = curl_slist_append(headers, "Expect:");
+    headers = rc_secure_headers(&transport->options.secure, headers);
     set_options(transport, server, curl, method, url, body, headers, out);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
     code = curl_easy_perform(curl);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    if (code == CURLE_WRITE_ERROR) {
+    if (code != CURLE_OK) {
         out->len = before;
-        rc = bs_error_set(err, BS_ELIMIT, "registry %s %s%s: the answer has more than %d MiB",
-                          method, shown(server), path, RC_ANSWER_MAX >> 20);
-    } else if (code != CURLE_OK) {
-        out->len = before;
-        rc = bs_error_set(err, code == CURLE_OPERATION_TIMEDOUT ? BS_ETIMEOUT : BS_ECONNECT,
-                          "registry %s %s%s: %s", method, shown(server), path,
-                          curl_easy_strerror(code));
+        rc = failed(code, detail, method, shown(server), path, err);
     }
     *ret_status = (int)status;
     curl_slist_free_all(headers);
