@@ -202,12 +202,12 @@ bool sr_may_read_id(const struct sr_call *call, const char *name, int32_t id)
     return entry && sr_may_read_entry(call, entry);
 }
 
-bool sr_must_read_entry(struct sr_call *call, const struct sr_entry *entry)
+void sr_fail_unreadable(struct sr_call *call, const char *schema)
 {
-    if (sr_may_read_entry(call, entry))
-        return true;
-    bs_metric_add(&call->service->forbidden, 1);
-    sr_fail(call, 40301, "User '%s' is denied operation Read on every subject that uses schema %d",
-            call->identity.user->name, (int)entry->id);
-    return false;
+    const struct sr_user *user = call->identity.user;
+    if (user == NULL || sr_user_may_all(user))
+        sr_fail(call, 40403, "Schema %s not found", schema);
+    else
+        sr_fail(call, 40403, "Schema %s not found among the subjects that user '%s' may read",
+                schema, user->name);
 }

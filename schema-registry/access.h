@@ -37,6 +37,7 @@ bool sr_may_read_space(const struct sr_call *call, const struct sr_space *space)
 bool sr_may_read_entry(const struct sr_call *call, const struct sr_entry *entry);
 /* As sr_may_read_entry, of an id in the context of `name`; false for others' ids. */
 bool sr_may_read_id(const struct sr_call *call, const char *name, int32_t id);
-bool sr_must_read_entry(struct sr_call *call, const struct sr_entry *entry);
+/* 40403 of an id or a GUID, the same whether nobody has it or only others do. */
+void sr_fail_unreadable(struct sr_call *call, const char *schema);
 
 #endif

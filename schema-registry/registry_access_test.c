@@ -153,11 +153,32 @@ static void by(int user, const char *method, const char *target, const char *bod
     "{\"schema\":\"\\\"R\\\"\",\"references\":[{\"name\":\"R\",\"subject\":\"" subject \
     "\",\"version\":1}]}"
 
+/* The path of the GUID that the answer to a registration tells. */
+static void keep_guid(const char *subject, char *ret, size_t cap)
+{
+    struct bs_buf out = BS_BUF_INIT;
+    struct bs_error err = {0};
+    char target[100];
+    const char *at;
+    int status;
+    snprintf(target, sizeof target, "/subjects/%s/versions/1", subject);
+    assert_int_equal(rc_request(clients[0], "GET", target, NULL, &out, &status, &err), 0);
+    at = strstr(bs_buf_text(&out), "\"guid\":\"");
+    assert_non_null(at);
+    snprintf(ret, cap, "/schemas/guids/%.36s", at + 8);
+    bs_buf_deinit(&out);
+}
+
 static void test_what_is_seen(void **state)
 {
+    static const char *const hidden[] = {"/schemas/ids/%d", "/schemas/ids/%d?subject=r",
+                                         "/schemas/ids/%d/schema", "/schemas/ids/%d/subjects",
+                                         "/schemas/ids/%d/versions?subject=r"};
+    char guid[100];
     (void)state;
     by(0, "POST", "/subjects/mine-a/versions", INT_SCHEMA, 200, "{\"id\":1,…");
     by(0, "POST", "/subjects/r/versions", RECORD(FIELD("x", INT)), 200, "{\"id\":2,…");
+    keep_guid("r", guid, sizeof guid);
     by(0, "POST", "/subjects/mine-r/versions", RECORD(FIELD("y", INT)), 200, "{\"id\":3,…");
     by(0, "POST", "/subjects/:.a:x/versions", INT_SCHEMA, 200, "{\"id\":1,…");
     by(0, "POST", "/subjects/:.c:x/versions", INT_SCHEMA, 200, "{\"id\":1,…");
@@ -169,13 +190,27 @@ static void test_what_is_seen(void **state)
     by(0, "GET", "/contexts", NULL, 200, "[\".\",\".a\",\".c\"]");
     by(2, "GET", "/schemas/ids/1", NULL, 200, "…\\\"int\\\"");
     by(2, "GET", "/schemas/ids/1?subject=mine-a", NULL, 200, "…\"subject\":\"mine-a\"");
-    by(2, "GET", "/schemas/ids/2", NULL, 403,
-       "{\"error_code\":40301,\"message\":\"User 'part' is denied operation Read on every subject "
-       "that uses schema 2\"}");
-    by(2, "GET", "/schemas/ids/2?subject=r", NULL, 403, "…40301");
-    by(2, "GET", "/schemas/ids/1?subject=:.c:", NULL, 403, "…40301");
+    /* an id that only others use is like one that nobody uses */
+    for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++) {
+        char target[64], want[200];
+        for (int id = 2; id <= 99; id += 97) {
+            snprintf(target, sizeof target, hidden[i], id);
+            snprintf(want, sizeof want,
+                     "{\"error_code\":40403,\"message\":\"Schema %d not found among the subjects "
+                     "that user 'part' may read\"}",
+                     id);
+            by(2, "GET", target, NULL, 404, want);
+        }
+    }
+    by(2, "GET", guid, NULL, 404, "…not found among the subjects that user 'part' may read\"}");
+    by(2, "GET", "/schemas/guids/00000000-0000-0000-0000-000000000000", NULL, 404,
+       "…not found among the subjects that user 'part' may read\"}");
+    by(0, "GET", guid, NULL, 200, "…\"schemaType\":\"AVRO\"");
+    by(2, "GET", "/schemas/ids/1?subject=:.c:", NULL, 404, "…40403");
+    by(2, "GET", "/schemas/ids/1?subject=:.c:x", NULL, 404, "…40403");
     by(2, "GET", "/schemas/ids/1?subject=:.a:", NULL, 200, "…\\\"int\\\"");
-    by(1, "GET", "/schemas/ids/1", NULL, 403, "…40301");
+    by(1, "GET", "/schemas/ids/1", NULL, 404, "…40403");
+    by(0, "GET", "/schemas/ids/99", NULL, 404, "…\"Schema 99 not found\"}");
     /* a reference shows what it refers to */
     by(2, "POST", "/subjects/mine-b/versions", REFERENCE("r"), 403, "…Read on Subject:r");
     by(2, "POST", "/compatibility/subjects/mine-b/versions", REFERENCE("r"), 403, "…40301");

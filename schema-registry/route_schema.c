@@ -25,43 +25,47 @@ struct named {
     const struct sr_version *version;
 };
 
-static bool take_subject(struct named *named, const struct sr_subject *subject, int32_t id)
+/* What may not be read is not there: no answer tells that an id is in use, nor by whom. */
+static bool take_subject(const struct sr_call *call, struct named *named,
+                         const struct sr_subject *subject, int32_t id)
 {
-    named->version = version_with_id(subject, id);
-    if (named->version == NULL)
+    const struct sr_version *version = version_with_id(subject, id);
+    if (version == NULL || !sr_may_read(call, subject->name))
         return false;
-    named->subject = subject;
-    named->space = subject->space;
-    named->entry = named->version->entry;
+    *named = (struct named){
+        .entry = version->entry, .space = subject->space, .subject = subject, .version = version};
     return true;
 }
 
-static bool take_id(struct named *named, const struct sr_space *space, int32_t id)
+static bool take_entry(const struct sr_call *call, struct named *named,
+                       const struct sr_space *space, const struct sr_entry *entry)
 {
-    named->space = space;
-    named->entry = sr_space_id(space, id);
-    return named->entry != NULL;
+    if (entry == NULL || !sr_may_read_entry(call, entry))
+        return false;
+    *named = (struct named){.entry = entry, .space = space};
+    return true;
 }
 
 /* The subject's use of the id; where it names no context, that of its namesakes in the others; any
  * use in its context; any use in the others. */
-static bool find_id(const struct sr_store *store, const char *subject, int32_t id,
-                    struct named *ret)
+static bool find_id(const struct sr_call *call, const char *subject, int32_t id, struct named *ret)
 {
+    const struct sr_store *store = call->store;
     bool anywhere = subject && sr_name_is_default(subject);
     bool bare = subject && *sr_name_split(subject).bare;
     const struct sr_space *space = sr_store_space(store, subject);
-    *ret = (struct named){0};
-    if (bare && take_subject(ret, sr_store_subject(store, subject), id))
+    if (bare && take_subject(call, ret, sr_store_subject(store, subject), id))
         return true;
     for (size_t i = 1; anywhere && bare && i < sr_store_space_count(store); i++)
-        if (take_subject(ret, sr_store_subject_in(store, sr_store_space_at(store, i), subject), id))
+        if (take_subject(call, ret,
+                         sr_store_subject_in(store, sr_store_space_at(store, i), subject), id))
             return true;
-    for (size_t i = 0; !take_id(ret, space, id); space = sr_store_space_at(store, i))
+    for (size_t i = 0; !take_entry(call, ret, space, sr_space_id(space, id));
+         space = sr_store_space_at(store, i))
         if (!anywhere || ++i == sr_store_space_count(store))
             return false;
     if (subject) /* some subject, as one was asked for */
-        take_subject(ret, sr_store_subject(store, ret->entry->holder), id);
+        take_subject(call, ret, sr_store_subject(store, ret->entry->holder), id);
     return true;
 }
 
@@ -71,15 +75,10 @@ static bool named_entry(struct sr_call *call, struct named *ret)
     int32_t id;
     if (!sr_id_param(call, call->request->params[0], &id))
         return false;
-    if (!find_id(call->store, sr_query_subject(call), id, ret)) {
-        sr_fail(call, 40403, "Schema %d not found", (int)id);
-        return false;
-    }
-    if (ret->subject && !sr_may_read(call, ret->subject->name)) {
-        ret->subject = NULL; /* the id may be another's that can be told */
-        ret->version = NULL;
-    }
-    return sr_must_read_entry(call, ret->entry);
+    if (find_id(call, sr_query_subject(call), id, ret))
+        return true;
+    sr_fail_unreadable(call, bs_arena_printf(call->request->arena, "%d", (int)id));
+    return false;
 }
 
 /* Where references of the schema without a context are. */
@@ -225,18 +224,13 @@ int sr_schema_by_guid(void *ctx, struct ht_request *request, struct ht_response 
         bool fine = guid_param(&call, &wanted);
         for (size_t i = 0; fine && i < sr_store_space_count(call.store); i++) {
             const struct sr_space *space = sr_store_space_at(call.store, i);
-            const struct sr_entry *entry = sr_space_digest(space, &wanted);
-            if (entry && (named.entry == NULL || sr_may_read_entry(&call, entry))) {
-                named.space = space;
-                named.entry = entry;
-            }
-            if (entry && sr_may_read_entry(&call, entry))
+            if (take_entry(&call, &named, space, sr_space_digest(space, &wanted)))
                 break;
         }
-        if (named.entry && sr_must_read_entry(&call, named.entry))
+        if (named.entry)
             put_entry(&call, &named);
-        else if (named.entry == NULL)
-            sr_fail(&call, 40403, "Schema %s not found", request->params[0]);
+        else
+            sr_fail_unreadable(&call, request->params[0]);
     }
     return sr_end(&call);
 }

@@ -112,9 +112,9 @@ expect writer 200 'stock-value' GET /subjects
 expect nobody 200 '^\[\]$' GET /subjects
 expect reader 200 '^\[\{"subject":"orders-value"[^{]*\}\]$' GET /schemas
 expect reader 200 int GET /schemas/ids/1
-expect reader 403 'uses schema 2' GET /schemas/ids/2
-expect reader 403 'uses schema 2' GET /schemas/ids/2/versions
-expect reader 404 40403 GET /schemas/ids/99
+expect reader 404 "40403.*Schema 2 not found among the subjects that user 'reader' may read" GET /schemas/ids/2
+expect reader 404 40403 GET /schemas/ids/2/versions
+expect reader 404 "40403.*Schema 99 not found among the subjects that user 'reader' may read" GET /schemas/ids/99
 expect root 200 '^\["orders-value"\]$' GET /schemas/ids/1/subjects
 expect root 200 '"id":3' POST /subjects/bills-value/versions "$text"
 expect writer 200 weir_registry_requests_forbidden_total GET /metrics
