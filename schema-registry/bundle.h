@@ -6,18 +6,18 @@
  * topic, for compaction's sake and for other products: the next leader writes them (owed.h).
  * Records with the highest id go before, alone: they take nothing away.
  *
- *   weir-rest  [["key","value"|null],null,…]   in the order of the write; null: the carrier itself
- */
+ *   weir-rest  [["key","value"|null],["key",null,3],…]   in the order of the write
+ *
+ * The third element of an item says up to which version (or down to) the key's and those between go
+ * for good: a subject with tens of thousands of them is deleted in one write. */
 #ifndef WEIR_SR_BUNDLE_H
 #define WEIR_SR_BUNDLE_H
 
 #include "schema-registry/journal.h"
 #include "schema-registry/record.h"
 
-/* More in one header would not fit beside a schema into a record of 1 MiB; such a write (a
- * permanent deletion of some 3,000 versions) goes without, and may be seen in part after a crash.
- */
-enum { SR_REST_MAX = 256 * 1024 };
+/* Records behind the first: as many keys as owed.h remembers, where the writer ends in between. */
+enum { SR_REST_MAX = 60000 };
 
 struct sr_bundle {
     struct sr_message *messages; /* in the order of appending */
@@ -25,8 +25,10 @@ struct sr_bundle {
     struct bs_arena arena;
 };
 
-void sr_bundle_init(struct sr_bundle *bundle, const struct sr_record *records, size_t count,
-                    int64_t epoch);
+/* To be deinitialized in any case. BS_ELIMIT: a record is larger than `max`, the bytes that the
+ * topic takes; BS_ERANGE: the write is, or has too many records: it must be made in parts. */
+int sr_bundle_init(struct sr_bundle *bundle, const struct sr_record *records, size_t count,
+                   int64_t epoch, size_t max, struct bs_error *err);
 void sr_bundle_deinit(struct sr_bundle *bundle);
 
 /* The records of a header, in order. */

@@ -385,7 +385,12 @@ int sr_gate_append(struct sr_gate *gate, const struct sr_writer *writer,
     pthread_mutex_unlock(&gate->progress);
     if (!leads)
         return bs_error_set(err, BS_EFENCED, "this process leads no longer");
-    sr_bundle_init(&bundle, records, count, writer->epoch);
+    rc = sr_bundle_init(&bundle, records, count, writer->epoch,
+                        sr_journal_record_max(gate->journal), err);
+    if (rc < 0) { /* nothing was tried */
+        sr_bundle_deinit(&bundle);
+        return rc;
+    }
     rc = sr_journal_append(gate->journal, bundle.messages, bundle.count, gate->settings.timeout_ms,
                            &unknown, &why);
     if (rc == 0) {

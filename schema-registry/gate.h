@@ -47,7 +47,8 @@ void sr_gate_leave(struct sr_gate *gate, struct sr_writer *writer);
 int32_t sr_gate_next_id(struct sr_gate *gate, const struct sr_store *store,
                         struct sr_writer *writer, const struct sr_content *content);
 /* The writer: appends all or nothing, waits for the acknowledgement and until all of it is applied.
- * BS_EFENCED: it has no effect, because this process leads no longer; decide again. */
+ * BS_EFENCED: it has no effect, because this process leads no longer; decide again. BS_ELIMIT: a
+ * record is larger than the topic takes; BS_ERANGE: too many for one write. */
 int sr_gate_append(struct sr_gate *gate, const struct sr_writer *writer,
                    const struct sr_record *records, size_t count, struct bs_error *err);
 

@@ -62,9 +62,10 @@ static void claim(struct sr_gate *gate, int64_t epoch)
     bool unknown, mine;
     int rc;
     sr_gate_noop(gate, epoch, gate->leader.own_url, &arena, &record);
-    sr_bundle_init(&bundle, &record, 1, -1);
-    rc = sr_journal_append(gate->journal, bundle.messages, bundle.count, gate->settings.timeout_ms,
-                           &unknown, &err);
+    rc = sr_bundle_init(&bundle, &record, 1, -1, sr_journal_record_max(gate->journal), &err);
+    if (rc == 0)
+        rc = sr_journal_append(gate->journal, bundle.messages, bundle.count,
+                               gate->settings.timeout_ms, &unknown, &err);
     sr_bundle_deinit(&bundle);
     bs_arena_deinit(&arena);
     pthread_mutex_lock(&gate->progress);
@@ -263,8 +264,9 @@ static void release(struct sr_gate *gate)
     struct sr_record record;
     bool unknown;
     sr_gate_noop(gate, gate->leader.epoch, "", &arena, &record);
-    sr_bundle_init(&bundle, &record, 1, gate->leader.epoch);
-    sr_journal_append(gate->journal, bundle.messages, bundle.count, 0, &unknown, NULL);
+    if (sr_bundle_init(&bundle, &record, 1, gate->leader.epoch,
+                       sr_journal_record_max(gate->journal), NULL) == 0)
+        sr_journal_append(gate->journal, bundle.messages, bundle.count, 0, &unknown, NULL);
     sr_bundle_deinit(&bundle);
     bs_arena_deinit(&arena);
 }

@@ -33,7 +33,19 @@ static const struct bs_event broker_error = {
  * a second once it is full: a replay or a burst of writes must rarely fill it. */
 #define QUEUED_KB "32768"
 
-enum { POLL_MS = 100, STEP_MS = 50, ASK_MS = 2000, END_SECONDS = 3 };
+/* A batch must not become larger than the topic takes because of what else is written then; a
+ * record that is larger goes alone. */
+#define BATCH_BYTES "16384"
+/* Our own clients leave the bound to the topic. */
+#define REQUEST_BYTES "104857600"
+
+enum {
+    POLL_MS = 100,
+    STEP_MS = 50,
+    ASK_MS = 2000,
+    END_SECONDS = 3,
+    RECORD_MAX = 1000000, /* where the broker does not tell: below the default of all */
+};
 
 void (*sr_journal_hook)(const char *step);
 
@@ -43,8 +55,10 @@ struct sr_journal {
     pthread_t thread;
     bool started;
     struct sr_writes *writes;
-    pthread_mutex_t lock;  /* guards what follows */
-    char broker_said[256]; /* last error of a connection since a broker answered; "": none */
+    size_t request_max;        /* of the producer */
+    _Atomic size_t record_max; /* set before the topic has been read */
+    pthread_mutex_t lock;      /* guards what follows */
+    char broker_said[256];     /* last error of a connection since a broker answered; "": none */
     _Atomic bool stop;
     int64_t deadline_ms;
     char step[256];
@@ -163,6 +177,8 @@ static int open_client(struct sr_journal *j, rd_kafka_type_t type, rd_kafka_t **
         sr_writes_configure(conf, j->options.timeout_ms);
     if ((rc = set(conf, "socket.timeout.ms", socket, err)) == 0 &&
         (rc = set(conf, "fetch.wait.max.ms", "100", err)) == 0 &&
+        (rc = set(conf, "batch.size", BATCH_BYTES, err)) == 0 &&
+        (rc = set(conf, "message.max.bytes", REQUEST_BYTES, err)) == 0 &&
         (rc = set(conf, "queued.max.messages.kbytes", QUEUED_KB, err)) == 0)
         rc = sr_journal_conf(conf, j->options.bootstrap, j->options.properties, err);
     rd_kafka_conf_set_opaque(conf, j);
@@ -213,10 +229,12 @@ static void say_failed(struct sr_journal *j, const struct bs_error *err)
 /* One step of start-up; errors are the step's text until the time is over. */
 static void prepare(struct sr_journal *j)
 {
+    size_t max = RECORD_MAX;
     bool ready = false;
     while (!ready && !stopped(j)) {
         struct bs_error err = {0};
-        int rc = sr_topic_prepare(j->producer, j->options.topic, j->options.replication, &err);
+        int rc =
+            sr_topic_prepare(j->producer, j->options.topic, j->options.replication, &max, &err);
         ready = rc == 0;
         if (ready)
             break;
@@ -227,6 +245,8 @@ static void prepare(struct sr_journal *j)
         }
         rd_kafka_poll(j->producer, STEP_MS);
     }
+    atomic_store_explicit(&j->record_max, max < j->request_max ? max : j->request_max,
+                          memory_order_release);
 }
 
 /* Offset 0 instead of "the beginning" spares a request; where the log begins later, the reset
@@ -352,6 +372,19 @@ static void *read_topic(void *arg)
     return NULL;
 }
 
+/* What the user has set, perhaps. */
+static size_t request_max(rd_kafka_t *producer)
+{
+    char text[32];
+    size_t len = sizeof text;
+    int64_t max;
+    if (rd_kafka_conf_get(rd_kafka_conf(producer), "message.max.bytes", text, &len) !=
+            RD_KAFKA_CONF_OK ||
+        bs_parse_int(text, 1, INT32_MAX, &max) < 0)
+        return RECORD_MAX;
+    return (size_t)max;
+}
+
 int sr_journal_open(const struct sr_journal_options *options, struct sr_journal **ret,
                     struct bs_error *err)
 {
@@ -363,10 +396,12 @@ int sr_journal_open(const struct sr_journal_options *options, struct sr_journal 
     j->options.properties = bs_strdup(options->properties);
     j->deadline_ms = now_ms() + options->init_ms;
     atomic_init(&j->stop, false);
+    atomic_init(&j->record_max, RECORD_MAX);
     pthread_mutex_init(&j->lock, NULL);
     if ((rc = open_client(j, RD_KAFKA_PRODUCER, &j->producer, err)) < 0 ||
         (rc = open_client(j, RD_KAFKA_CONSUMER, &j->consumer, err)) < 0)
         goto failed;
+    j->request_max = request_max(j->producer);
     rd_kafka_poll_set_consumer(j->consumer);
     *ret = j; /* the callbacks may use it */
     if ((rc = sr_writes_open(j->producer, j->options.topic, &j->writes, err)) < 0)
@@ -482,6 +517,11 @@ int sr_journal_append(struct sr_journal *j, struct sr_message *messages, size_t 
     rd_kafka_resp_err_t code;
     int rc = sr_writes_append(j->writes, messages, count, read_ms, &code, ret_unknown, err);
     return code ? append_error(j, code, err) : rc;
+}
+
+size_t sr_journal_record_max(const struct sr_journal *j)
+{
+    return atomic_load_explicit(&j->record_max, memory_order_acquire);
 }
 
 int64_t sr_journal_end(struct sr_journal *j)

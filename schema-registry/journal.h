@@ -51,6 +51,8 @@ int sr_journal_open(const struct sr_journal_options *options, struct sr_journal 
  * *ret_unknown says whether some may have been written, or may still be: reading tells. */
 int sr_journal_append(struct sr_journal *journal, struct sr_message *messages, size_t count,
                       int64_t read_ms, bool *ret_unknown, struct bs_error *err);
+/* Bytes of a record that the topic takes, with all around it, as told at start. */
+size_t sr_journal_record_max(const struct sr_journal *journal);
 /* The offset behind the last record, as last heard. */
 int64_t sr_journal_end(struct sr_journal *journal);
 /* Does a broker answer, and is the topic there? BS_ETIMEOUT, BS_ENOTFOUND, BS_EIO, with the last

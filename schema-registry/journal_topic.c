@@ -3,6 +3,7 @@
 #include "schema-registry/journal_topic.h"
 
 #include "lib/base/log.h"
+#include "lib/base/option.h"
 
 #include <string.h>
 
@@ -80,8 +81,11 @@ done:
     return rc;
 }
 
-static int check_policy(const rd_kafka_event_t *event, const char *topic, struct bs_error *err)
+static int check_config(const rd_kafka_event_t *event, const char *topic, size_t *ret_max,
+                        struct bs_error *err)
 {
+    bool compact = false;
+    int64_t max;
     size_t count = 0, entries = 0;
     const rd_kafka_ConfigResource_t **rows = rd_kafka_DescribeConfigs_result_resources(
         rd_kafka_event_DescribeConfigs_result((rd_kafka_event_t *)event), &count);
@@ -93,20 +97,25 @@ static int check_policy(const rd_kafka_event_t *event, const char *topic, struct
     list = rd_kafka_ConfigResource_configs(rows[0], &entries);
     for (size_t i = 0; i < entries; i++) {
         const char *value = rd_kafka_ConfigEntry_value(list[i]);
-        if (strcmp(rd_kafka_ConfigEntry_name(list[i]), "cleanup.policy") != 0 || value == NULL)
+        const char *name = rd_kafka_ConfigEntry_name(list[i]);
+        if (value && strcmp(name, "max.message.bytes") == 0 &&
+            bs_parse_int(value, 1, INT32_MAX, &max) == 0)
+            *ret_max = (size_t)max;
+        if (value == NULL || strcmp(name, "cleanup.policy") != 0)
             continue;
         if (strcmp(value, "compact") != 0)
             return bs_error_set(err, BS_EINVAL,
                                 "topic %s has cleanup.policy=%s and would lose schemas; set it to "
                                 "compact",
                                 topic, value);
-        return 0;
+        compact = true;
     }
-    bs_log(&unverified, "topic %s", topic);
+    if (!compact)
+        bs_log(&unverified, "topic %s", topic);
     return 0;
 }
 
-static int verify(rd_kafka_t *client, const char *topic, struct bs_error *err)
+static int verify(rd_kafka_t *client, const char *topic, size_t *ret_max, struct bs_error *err)
 {
     rd_kafka_ConfigResource_t *row = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
@@ -117,7 +126,7 @@ static int verify(rd_kafka_t *client, const char *topic, struct bs_error *err)
     rd_kafka_DescribeConfigs(client, &row, 1, options, queue);
     event = wait_event(queue, DESCRIBE_MS, "describing the topic", &ignored);
     if (event)
-        rc = check_policy(event, topic, err);
+        rc = check_config(event, topic, ret_max, err);
     else
         bs_log(&unverified, "topic %s: %s", topic, ignored.text);
     if (event)
@@ -128,7 +137,8 @@ static int verify(rd_kafka_t *client, const char *topic, struct bs_error *err)
     return rc;
 }
 
-int sr_topic_prepare(rd_kafka_t *client, const char *topic, int replication, struct bs_error *err)
+int sr_topic_prepare(rd_kafka_t *client, const char *topic, int replication, size_t *ret_max,
+                     struct bs_error *err)
 {
     const struct rd_kafka_metadata *metadata = NULL;
     rd_kafka_topic_t *handle = rd_kafka_topic_new(client, topic, NULL);
@@ -156,7 +166,7 @@ int sr_topic_prepare(rd_kafka_t *client, const char *topic, int replication, str
                           "topic %s has %d partitions; schemas need exactly one, for their order",
                           topic, found->partition_cnt);
     } else {
-        rc = verify(client, topic, err);
+        rc = verify(client, topic, ret_max, err);
     }
     rd_kafka_metadata_destroy(metadata);
     return rc;

@@ -6,8 +6,10 @@
 
 #include <librdkafka/rdkafka.h>
 
-/* Creates the topic when absent. An error of class BS_RETRY says what is waited for (no broker, no
- * leader yet); any other one needs a person (more than one partition, cleanup.policy=delete). */
-int sr_topic_prepare(rd_kafka_t *client, const char *topic, int replication, struct bs_error *err);
+/* Creates the topic when absent. *ret_max is set to the bytes of a batch that it takes, if the
+ * broker tells. An error of class BS_RETRY says what is waited for (no broker, no leader yet); any
+ * other one needs a person (more than one partition, cleanup.policy=delete). */
+int sr_topic_prepare(rd_kafka_t *client, const char *topic, int replication, size_t *ret_max,
+                     struct bs_error *err);
 
 #endif

@@ -255,7 +255,7 @@ static void test_bundle_carries_the_rest(void **state)
     struct bs_error err = {0};
     size_t count;
     (void)state;
-    sr_bundle_init(&bundle, records, 4, 12);
+    assert_int_equal(sr_bundle_init(&bundle, records, 4, 12, 1000000, &err), 0);
     assert_int_equal(bundle.count, 4);
     assert_true(bs_bytes_is(bundle.messages[0].key, "{\"keytype\":\"NOOP\",\"magic\":0}"));
     assert_int_equal(bundle.carrier, 1);
@@ -276,29 +276,96 @@ static void test_bundle_carries_the_rest(void **state)
     bs_arena_deinit(&arena);
 }
 
+/* The records that a header stands for. */
+static size_t rest_of(const struct sr_bundle *bundle, struct bs_arena *arena,
+                      struct sr_record **ret)
+{
+    struct bs_error err = {0};
+    size_t count = 0;
+    if (sr_bundle_rest(bundle->messages[bundle->carrier].rest, arena, ret, &count, &err) < 0)
+        fail_msg("%s", err.text);
+    return count;
+}
+
+static void test_bundle_has_ranges(void **state)
+{
+    struct sr_record records[12];
+    struct sr_bundle bundle;
+    struct sr_record *rest;
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct bs_error err = {0};
+    static const int numbers[] = {9, 8, 7, 6, 4, 5, 6, 1, 3, 2};
+    static const char *const bad[] = {
+        "[[\"{\\\"keytype\\\":\\\"MODE\\\",\\\"magic\\\":0}\",null,3]]",
+        "[[\"{\\\"keytype\\\":\\\"SCHEMA\\\",\\\"subject\\\":\\\"s\\\",\\\"version\\\":1,"
+        "\\\"magic\\\":1}\","
+        "null,0]]",
+        "[[\"{\\\"keytype\\\":\\\"SCHEMA\\\",\\\"subject\\\":\\\"s\\\",\\\"version\\\":1,"
+        "\\\"magic\\\":1}\","
+        "null,\"2\"]]",
+        "[[\"{\\\"keytype\\\":\\\"SCHEMA\\\",\\\"subject\\\":\\\"s\\\",\\\"version\\\":1,"
+        "\\\"magic\\\":1}\","
+        "null,2147483647]]",
+    };
+    size_t count;
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        records[i] = gone("s", numbers[i]);
+    records[10] = gone("t", 1); /* another subject's */
+    records[11] =
+        (struct sr_record){.kind = SR_RECORD_DELETE_SUBJECT, .subject = "s", .tombstone = true};
+    assert_int_equal(sr_bundle_init(&bundle, records, 12, 1, 5000, &err), 0);
+    assert_non_null(memmem(bundle.messages[0].rest.ptr, bundle.messages[0].rest.len, "null,6]", 7));
+    assert_int_equal(rest_of(&bundle, &arena, &rest), 11);
+    for (int i = 0; i < 9; i++) {
+        assert_int_equal(rest[i].version, numbers[i + 1]);
+        assert_string_equal(rest[i].subject, "s");
+        assert_true(rest[i].tombstone);
+    }
+    assert_string_equal(rest[9].subject, "t");
+    assert_int_equal(rest[10].kind, SR_RECORD_DELETE_SUBJECT);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_true(sr_bundle_rest(bs_bytes_text(bad[i]), &arena, &rest, &count, &err) < 0);
+    sr_bundle_deinit(&bundle);
+    bs_arena_deinit(&arena);
+}
+
+/* What is larger than the topic takes is refused as a whole, before anything is written. */
 static void test_bundle_has_a_bound(void **state)
 {
-    enum { MANY = 6000 };
-    struct sr_record *records = bs_array(MANY, sizeof *records);
+    enum { MANY = SR_REST_MAX + 2, TOPIC_MAX = 1000000 };
+    struct sr_record *records = bs_array(MANY, sizeof *records), *rest;
+    struct bs_arena arena = BS_ARENA_INIT;
     struct sr_bundle bundle;
+    struct bs_error err = {0};
     (void)state;
     for (int i = 0; i < MANY; i++)
         records[i] = gone("subject", i + 1);
-    sr_bundle_init(&bundle, records, MANY, 1);
-    assert_null(bundle.messages[0].rest.ptr);
-    assert_int_equal(bundle.carrier, MANY - 1); /* the last one ends it */
+    assert_int_equal(sr_bundle_init(&bundle, records, MANY - 2, 1, TOPIC_MAX, &err), 0);
+    assert_int_equal(bundle.carrier, 0);
+    assert_int_equal(rest_of(&bundle, &arena, &rest), MANY - 3);
+    assert_int_equal(rest[MANY - 4].version, MANY - 2);
     sr_bundle_deinit(&bundle);
-    sr_bundle_init(&bundle, records, 100, 1);
-    assert_non_null(bundle.messages[0].rest.ptr);
+    assert_int_equal(sr_bundle_init(&bundle, records, MANY, 1, TOPIC_MAX, &err), BS_ERANGE);
     sr_bundle_deinit(&bundle);
-    sr_bundle_init(&bundle, records, 1, 1);
+    for (int i = 0; i < MANY; i++)
+        records[i].version = 2 * i + 1; /* each for itself */
+    assert_int_equal(sr_bundle_init(&bundle, records, 12000, 1, TOPIC_MAX, &err), BS_ERANGE);
+    sr_bundle_deinit(&bundle);
+    assert_int_equal(sr_bundle_init(&bundle, records, 9000, 1, TOPIC_MAX, &err), 0);
+    sr_bundle_deinit(&bundle);
+    assert_int_equal(sr_bundle_init(&bundle, records, 9000, 1, 100, &err), BS_ELIMIT);
+    sr_bundle_deinit(&bundle);
+    assert_int_equal(sr_bundle_init(&bundle, records, 1, 1, TOPIC_MAX, &err), 0);
     assert_null(bundle.messages[0].rest.ptr);
     assert_int_equal(bundle.carrier, 0);
     sr_bundle_deinit(&bundle);
     records[3].tombstone = records[4].tombstone = false; /* one would bring the other back */
-    sr_bundle_init(&bundle, records, 100, 1);
+    assert_int_equal(sr_bundle_init(&bundle, records, 100, 1, TOPIC_MAX, &err), 0);
     assert_null(bundle.messages[0].rest.ptr);
+    assert_int_equal(bundle.carrier, 99); /* the last one ends it */
     sr_bundle_deinit(&bundle);
+    bs_arena_deinit(&arena);
     bs_free(records);
 }
 
@@ -421,6 +488,7 @@ int main(void)
         cmocka_unit_test(test_another_product_has_the_group),
         cmocka_unit_test(test_old_epochs_are_forgotten),
         cmocka_unit_test(test_bundle_carries_the_rest),
+        cmocka_unit_test(test_bundle_has_ranges),
         cmocka_unit_test(test_bundle_has_a_bound),
         cmocka_unit_test(test_owed_list),
         cmocka_unit_test(test_owed_is_what_is_in_force),

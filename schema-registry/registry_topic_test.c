@@ -122,10 +122,10 @@ static void test_other_spellings(void **state)
                    "{\"keytype\":\"CONFIG\",\"subject\":null,\"magic\":0} null\n");
     expect("DELETE", "/subjects/s", NULL, 200, "[1]");
     expect("DELETE", "/subjects/s?permanent=true", NULL, 200, "[1]");
-    expect_records("{\"keytype\":\"SCHEMA\",\"subject\":\"s\",\"version\":1,\"magic\":1} null\n"
-                   "{\"subject\":\"s\",\"version\":1,\"magic\":1,\"keytype\":\"SCHEMA\"} null\n");
-    expect_records("{\"keytype\":\"MODE\",\"subject\":\"s\",\"magic\":0} null\n"
-                   "{\"subject\":\"s\",\"magic\":0,\"keytype\":\"MODE\"} null\n");
+    expect_records("{\"keytype\":\"SCHEMA\",\"subject\":\"s\",\"version\":1,\"magic\":1} null\n");
+    expect_records("{\"subject\":\"s\",\"version\":1,\"magic\":1,\"keytype\":\"SCHEMA\"} null\n");
+    expect_records("{\"keytype\":\"MODE\",\"subject\":\"s\",\"magic\":0} null\n");
+    expect_records("{\"subject\":\"s\",\"magic\":0,\"keytype\":\"MODE\"} null\n");
     stop();
     start();
     expect("GET", "/subjects?deleted=true", NULL, 200, "[]");
@@ -176,8 +176,8 @@ static void test_rewritten(void **state)
     /* for good: both keys of it, and the highest id is kept before */
     expect("DELETE", "/subjects/j/versions/1?permanent=true", NULL, 200, "1");
     expect_records("\"maxId\":6");
-    expect_records("{\"keytype\":\"SCHEMA\",\"subject\":\"j\",\"version\":1,\"magic\":1} null\n"
-                   "{\"keytype\":\"SCHEMA\",\"subject\":\"j\",\"version\":1,\"magic\":0} null\n");
+    expect_records("{\"keytype\":\"SCHEMA\",\"subject\":\"j\",\"version\":1,\"magic\":1} null\n");
+    expect_records("{\"keytype\":\"SCHEMA\",\"subject\":\"j\",\"version\":1,\"magic\":0} null\n");
 }
 
 /* DELETE_SUBJECT means the versions before it, whether they are still there or not. */

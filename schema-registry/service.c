@@ -256,9 +256,10 @@ static const struct sr_record *with_spellings(struct sr_call *call, const struct
     if (more == 0)
         return records;
     all = bs_arena_array(call->request->arena, *count + more, sizeof *all);
+    for (; to < *count; to++) /* our own one after the other, for the bundle */
+        all[to] = records[to];
     for (size_t i = 0; i < *count; i++) {
         size_t spellings = 0;
-        all[to++] = records[i];
         if (records[i].tombstone)
             spellings = sr_store_spellings(call->store, &records[i], &others);
         for (size_t k = 0; k < spellings; k++) {
@@ -279,10 +280,26 @@ void sr_again(struct sr_call *call)
         sr_fail(call, 50004, "Leader not known. It has changed %d times.", RUNS_MAX);
 }
 
+static void fail_append(struct sr_call *call, int rc, bool registers, const struct bs_error *err)
+{
+    if (rc == BS_ELIMIT && registers)
+        sr_fail(call, 42209, "Register operation failed because schema is too large: %s",
+                err->text);
+    else if (rc == BS_ELIMIT)
+        sr_fail(call, 42209, "The write is too large: %s", err->text);
+    else if (rc == BS_ERANGE)
+        sr_fail(call, 42205, "The operation is not permitted: %s", err->text);
+    else
+        sr_fail(call, rc == BS_ETIMEOUT ? 50002 : 50001, "%s", err->text);
+}
+
 bool sr_append(struct sr_call *call, const struct sr_record *records, size_t count)
 {
     struct bs_error err = {0};
+    bool registers = false;
     int rc;
+    for (size_t i = 0; i < count; i++)
+        registers = registers || (records[i].kind == SR_RECORD_SCHEMA && !records[i].tombstone);
     records = with_spellings(call, records, &count);
     unlock(call);
     rc = sr_gate_append(call->service->gate, &call->writer, records, count, &err);
@@ -290,14 +307,10 @@ bool sr_append(struct sr_call *call, const struct sr_record *records, size_t cou
     call->locked = true;
     if (rc == 0)
         return true;
-    if (rc == BS_EFENCED) {
+    if (rc == BS_EFENCED)
         sr_again(call);
-        return false;
-    }
-    if (rc == BS_ELIMIT)
-        sr_fail(call, 42209, "Schema is too large: %s", err.text);
     else
-        sr_fail(call, rc == BS_ETIMEOUT ? 50002 : 50001, "%s", err.text);
+        fail_append(call, rc, registers, &err);
     return false;
 }
 

@@ -5,7 +5,7 @@
  *
  * STEP is one of schema-registry/journal.h's hook: append, between (two records of one write),
  * sent, acknowledged, read; it ends at the COUNT-th of them after SIGUSR1. At "between" and "sent"
- * it waits until the broker has what was handed over, so that the step is what it says. Prints
+ * it waits then until the broker has what was handed over, so that the step is what it says. Prints
  * "armed" after the signal. */
 #include "lib/base/mem.h"
 #include "schema-registry/journal.h"
@@ -37,16 +37,15 @@ static int64_t topic_end(void)
 static void at_step(const char *step)
 {
     static int handed_over, seen;
+    bool waits = strcmp(step, "between") == 0 || strcmp(step, "sent") == 0;
     if (!atomic_load(&armed))
         return;
-    if (strcmp(step, "between") == 0 || strcmp(step, "sent") == 0) {
-        handed_over++;
-        if (strcmp(step, step_wanted) == 0)
-            while (topic_end() < end_at_arming + handed_over)
-                usleep(1000);
-    }
-    if (strcmp(step, step_wanted) == 0 && ++seen == count_wanted)
-        kill(getpid(), SIGKILL);
+    handed_over += waits;
+    if (strcmp(step, step_wanted) != 0 || ++seen != count_wanted)
+        return;
+    while (waits && topic_end() < end_at_arming + handed_over)
+        usleep(1000);
+    kill(getpid(), SIGKILL);
 }
 
 static void fail(const char *what)

@@ -73,7 +73,9 @@ def registry(*more, listen="127.0.0.1:0"):
 
 
 def state_of(address):
-    versions = well(address, "GET", "/schemas?deleted=true")
+    versions = []
+    while page := well(address, "GET", f"/schemas?deleted=true&offset={len(versions)}"):
+        versions += page
     for version in versions:
         version.pop("ts", None)
     names = sorted({v["subject"] for v in versions} | {"s"})
@@ -99,6 +101,22 @@ def prepare(address):
     well(address, "POST", "/subjects/t/versions", schema(9))
 
 
+MANY, LONG = 900, "many-" + "x" * 250
+
+
+def prepare_many(address):
+    """Versions whose keys, one by one, would take more than 256 KiB."""
+    well(address, "PUT", f"/config/{LONG}", {"compatibility": "NONE"})
+    client = http.client.HTTPConnection(address, timeout=30)
+    for n in range(1, MANY + 1):
+        client.request("POST", f"/subjects/{LONG}/versions", json.dumps(schema(2000 + n)))
+        answer = client.getresponse()
+        if answer.read() and answer.status != 200:
+            sys.exit(f"version {n} of many: {answer.status}")
+    client.close()
+    well(address, "DELETE", f"/subjects/{LONG}")
+
+
 WRITES = {  # how many records; the request
     "register": (1, "POST", "/subjects/new/versions", schema(20)),
     "register in a new context": (2, "POST", "/subjects/:.c:new/versions", schema(21)),
@@ -107,11 +125,13 @@ WRITES = {  # how many records; the request
     "delete softly": (1, "DELETE", "/subjects/t", None),
     "delete a version": (2, "DELETE", "/subjects/s/versions/2?permanent=true", None),
     "delete for good": (6, "DELETE", "/subjects/s?permanent=true", None),
+    "delete many for good": (MANY + 3, "DELETE", f"/subjects/{LONG}?permanent=true", None),
 }
 
 
 def steps(records):
-    return [("append", 1), *[("between", n) for n in range(1, records)], ("sent", 1), ("acknowledged", 1), ("read", 1)]
+    between = range(1, records) if records < MANY else (1, 2, 100)
+    return [("append", 1), *[("between", n) for n in between], ("sent", 1), ("acknowledged", 1), ("read", 1)]
 
 
 copies = 0
@@ -141,6 +161,8 @@ def run(name, step, count):
     once(address, "DELETE", "/contexts/.c")
     once(address, "DELETE", "/config/t")
     prepare(address)
+    if records > MANY:
+        prepare_many(address)
     before = state_of(address)
     highest = max(v["id"] for v in before[0])
     end(process)
