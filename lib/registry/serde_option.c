@@ -264,6 +264,20 @@ static const struct bs_option ROWS[] = {
 const struct bs_option_table rc_serde_options = {
     .title = "Avro serializers", .rows = ROWS, .count = sizeof ROWS / sizeof *ROWS};
 
+int rc_serde_set_text(struct bs_config *config, const char *text, const char *source,
+                      struct bs_error *err)
+{
+    const char *sign = strchr(text, '=');
+    char *name;
+    int rc;
+    if (sign == NULL)
+        return bs_error_set(err, BS_EINVAL, "%s takes NAME=VALUE, not '%s'", source, text);
+    name = bs_strndup(text, (size_t)(sign - text));
+    rc = bs_config_set(config, name, sign + 1, source, err);
+    bs_free(name);
+    return rc;
+}
+
 bool rc_serde_of_one_side(const char *name)
 {
     return bs_option_find(&rc_serde_options, name) == NULL &&

@@ -14,6 +14,9 @@ struct bs_config *rc_serde_config_new(void);
  * themselves too. BS_ENOTFOUND names the nearest. */
 int rc_serde_set(struct bs_config *config, bool key, const char *name, const char *value,
                  const char *source, struct bs_error *err);
+/* "NAME=VALUE", for both sides. */
+int rc_serde_set_text(struct bs_config *config, const char *text, const char *source,
+                      struct bs_error *err);
 /* "key.…" or "value.…" in front of an option's name? Such are set after the others: they count
  * more. */
 bool rc_serde_of_one_side(const char *name);

@@ -296,6 +296,11 @@ local source_options = { key = "string", value = "string", schema = "string", ke
   timestamp = "function|string", as = "string", retention = "any" }
 local extractors = { record = true, skip_invalid = true, partition_time = true }
 
+local function check_schemas(what, options)
+  if options.schema and options.value ~= "avro" then fail(what .. ": schema goes with value = 'avro'") end
+  if options.key_schema and options.key ~= "avro" then fail(what .. ": key_schema goes with key = 'avro'") end
+end
+
 local function source(what, topics, options, known)
   local serde
   serde, options = take_serde(what, options)
@@ -307,9 +312,7 @@ local function source(what, topics, options, known)
   elseif stamp ~= nil and not extractors[stamp] then
     fail(format("%s: timestamp = '%s' is not known", what, stamp), "it is a function, or " .. listed(extractors))
   end
-  if options.schema and options.value ~= "avro" then
-    fail(what .. ": schema goes with value = 'avro'")
-  end
+  check_schemas(what, options)
   return add({ op = "source", kind = what, parents = {}, topics = topics, timestamp = stamp or "record",
     fn = stamp_fn, key_type = check_type(what, "key", options.key, "string"),
     value_type = check_type(what, "value", options.value, "json"), schema = options.schema,
@@ -351,6 +354,7 @@ function weir.global_table(topic, options)
   check_options("global_table", options, source_options)
   options = options or {}
   if options.timestamp then fail("global_table: timestamp has no meaning here") end
+  check_schemas("global_table", options)
   local node = add({ op = "global", kind = "global_table", parents = {}, topics = { topic },
     key_type = check_type("global_table", "key", options.key, "string"),
     value_type = check_type("global_table", "value", options.value, "json"),
@@ -487,7 +491,7 @@ function Stream:to(topic, options)
   if type(topic) == "function" then node.fn = topic else node.topic = check_topic("to", topic) end
   node.key_type = check_type("to", "key", options.key, "string")
   node.value_type = check_type("to", "value", options.value, "json")
-  if options.schema and node.value_type ~= "avro" then fail("to: schema goes with value = 'avro'") end
+  check_schemas("to", options)
   if node.fn and (node.value_type == "avro" or node.key_type == "avro") then
     fail("to: Avro with a function for the topic is not there yet", "split into streams with fixed topics")
   end

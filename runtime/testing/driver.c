@@ -103,6 +103,11 @@ static char *subject_of(const char *topic, bool key)
     return bs_asprintf("%s-%s", topic, key ? "key" : "value");
 }
 
+void rt_driver_set_serde(struct rt_driver *driver, const struct bs_config *serde)
+{
+    driver->port.serde = serde;
+}
+
 int rt_driver_schema(struct rt_driver *driver, const struct rt_driver_schema *schema,
                      struct bs_error *err)
 {

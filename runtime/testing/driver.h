@@ -7,6 +7,7 @@
 
 #include "runtime/task/task.h"
 
+struct bs_config;
 struct rt_driver;
 struct rt_node;
 struct rt_datum;
@@ -35,6 +36,8 @@ struct rt_driver_schema {
 };
 int rt_driver_schema(struct rt_driver *driver, const struct rt_driver_schema *schema,
                      struct bs_error *err);
+/* Options of serializers as the worker would have them; kept by the caller. */
+void rt_driver_set_serde(struct rt_driver *driver, const struct bs_config *serde);
 int rt_driver_load(struct rt_driver *driver, struct bs_error *err); /* once; later calls: 0 */
 struct rt_pipeline *rt_driver_pipeline(struct rt_driver *driver);   /* NULL before load */
 /* Offsets are counted per topic. message->offset is ignored. */

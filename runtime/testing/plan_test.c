@@ -153,9 +153,54 @@ static void test_heads_are_compared_by_the_timestamp_function(void **state)
     rt_driver_free(driver);
 }
 
+/* More writers than plans are kept: the oldest is planned anew, and nothing points to what is gone.
+ */
+static void test_many_writers(void **state)
+{
+    static const char text[] = "local weir = require 'weir'\n"
+                               "weir.stream('in', { value = 'avro', schema = '%s' })\n"
+                               "  :group_by(function(v) return v.a end):count():to_stream()\n"
+                               "  :to('out', { key = 'int64', value = 'int64' })\n";
+    static const char reader[] = "{\"type\":\"record\",\"name\":\"R\",\"fields\":["
+                                 "{\"name\":\"a\",\"type\":\"long\"}]}";
+    enum { WRITERS = 1100 };
+    char path[] = "/tmp/weir-reader-XXXXXX.avsc", pipeline[500], schema[200];
+    struct bs_error err = {0};
+    size_t count = 0;
+    int fd = mkstemps(path, 5);
+    (void)state;
+    assert_int_equal(write(fd, reader, sizeof reader - 1), (ssize_t)sizeof reader - 1);
+    close(fd);
+    snprintf(pipeline, sizeof pipeline, text, path);
+    struct rt_driver *driver = load(pipeline);
+    for (int i = 0; i < WRITERS; i++) {
+        int len = snprintf(schema, sizeof schema,
+                           "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"x%d\","
+                           "\"type\":\"int\"},{\"name\":\"a\",\"type\":\"int\"}]}",
+                           i);
+        struct rt_driver_schema add = {.topic = "in", .text = bs_bytes(schema, (size_t)len)};
+        assert_int_equal(rt_driver_schema(driver, &add, &err), 0);
+    }
+    for (int i = 0; i < WRITERS + 20; i++) {
+        uint8_t message[] = {0, 0, 0, 0, 0, 4, 14}; /* x = 2, a = 7 */
+        struct rt_message record = {
+            .topic = "in", .timestamp = i, .value = bs_bytes(message, sizeof message)};
+        bs_store_u32(message + 1, (uint32_t)(i % WRITERS) + 1);
+        if (rt_driver_pipe(driver, &record, &err))
+            fail_msg("%s", err.text);
+    }
+    const struct rt_driver_record *out = rt_driver_outputs(driver, &count);
+    assert_int_equal(count, WRITERS + 20);
+    assert_int_equal(bs_load_u64(out[count - 1].value.ptr), WRITERS + 20);
+    assert_int_equal(bs_load_u64(out[count - 1].key.ptr), 7);
+    rt_driver_free(driver);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_many_writers),
         cmocka_unit_test(test_heads_are_compared_by_the_timestamp_function),
         cmocka_unit_test(test_flights),
         cmocka_unit_test(test_lines_elsewhere_rename_nothing),

@@ -18,6 +18,7 @@ extern const size_t rt_test_lua_size;
 enum { FILE_MAX = 16 << 20 };
 
 struct run {
+    const struct bs_config *serde;
     const char *file, *name;
     char *folder;
     struct bs_bytes text;
@@ -76,7 +77,8 @@ static int native_driver(lua_State *L)
     struct run *run = run_of(L);
     const char *path = beside(L, run, luaL_checkstring(L, 1));
     run->drivers = bs_realloc(run->drivers, (run->driver_count + 1) * sizeof *run->drivers);
-    run->drivers[run->driver_count++] = rt_driver_new(path);
+    run->drivers[run->driver_count] = rt_driver_new(path);
+    rt_driver_set_serde(run->drivers[run->driver_count++], run->serde);
     lua_pushlightuserdata(L, run->drivers[run->driver_count - 1]);
     return 1;
 }
@@ -418,9 +420,10 @@ static int run_body(lua_State *L)
     return 0;
 }
 
-int rt_script_run(const char *file, size_t *ret_passed, size_t *ret_failed, struct bs_error *err)
+int rt_script_run(const char *file, const struct bs_config *serde, size_t *ret_passed,
+                  size_t *ret_failed, struct bs_error *err)
 {
-    struct run run = {.file = file};
+    struct run run = {.file = file, .serde = serde};
     struct bs_buf text = BS_BUF_INIT;
     struct rt_vm *vm = NULL;
     const char *slash = strrchr(file, '/');

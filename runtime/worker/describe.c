@@ -9,9 +9,10 @@
 #include <string.h>
 
 static const char USAGE[] =
-    "Usage: weir pipeline [--registry URL] FILE.lua\n"
+    "Usage: weir pipeline [--registry URL] [--serde NAME=VALUE …] FILE.lua\n"
     "Shows what a pipeline is made of: topics, subtopologies, stores. Needs no broker; a registry\n"
-    "only where a topic is written with its subject's latest schema.\n";
+    "only where a topic is written with its subject's latest schema. --serde: an option of Avro\n"
+    "serializers, or of the registry's client, as the worker would have it.\n";
 
 static void print_topics(const struct rt_plan *plan)
 {
@@ -47,14 +48,14 @@ static void print_subtopologies(const struct rt_plan *plan)
         printf("global       %s from %s\n", plan->globals[i].store.name, plan->globals[i].topic);
 }
 
-static int describe(const char *file, const char *url)
+static int describe(const char *file, const char *url, const struct bs_config *serde)
 {
-    struct rt_schema_port port = {.dry = true};
+    struct rt_schema_port port = {.dry = true, .serde = serde};
     struct rt_pipeline *pipeline = NULL;
     struct bs_error err = {0};
     struct rt_limits limits = {0};
-    struct rc_options options = {.url = url};
-    int rc = url ? rc_client_new(&options, &port.once, &err) : 0;
+    bool ask = url || bs_config_text(serde, "schema.registry.url");
+    int rc = ask ? rc_client_of(serde, url, &port.once, &err) : 0;
     struct rt_schemas schemas = rt_schemas_of(&port);
     if (rc == 0)
         rc = rt_pipeline_load(file, &schemas, &limits, &pipeline, &err);
@@ -74,17 +75,23 @@ static int describe(const char *file, const char *url)
     return rc == 0 ? 0 : 1;
 }
 
-int rt_describe_main(int argc, char **argv)
+static int run(int argc, char **argv, struct bs_config *serde)
 {
     const char *url = NULL, *file = NULL;
     for (int i = 1; i < argc; i++) {
+        struct bs_error err = {0};
         if (strcmp(argv[i], "--help") == 0) {
             fputs(USAGE, stdout);
             return 0;
         }
         if (strcmp(argv[i], "--registry") == 0 && i + 1 < argc)
             url = argv[++i];
-        else if (argv[i][0] != '-' && !file)
+        else if (strcmp(argv[i], "--serde") == 0 && i + 1 < argc) {
+            if (rc_serde_set_text(serde, argv[++i], "--serde", &err) < 0) {
+                fprintf(stderr, "weir pipeline: %s\n", err.text);
+                return 2;
+            }
+        } else if (argv[i][0] != '-' && !file)
             file = argv[i];
         else {
             fprintf(stderr, "weir pipeline: unexpected '%s'\n%s", argv[i], USAGE);
@@ -95,5 +102,13 @@ int rt_describe_main(int argc, char **argv)
         fputs(USAGE, stderr);
         return 2;
     }
-    return describe(file, url);
+    return describe(file, url, serde);
+}
+
+int rt_describe_main(int argc, char **argv)
+{
+    struct bs_config *serde = rc_serde_config_new();
+    int status = run(argc, argv, serde);
+    bs_config_free(serde);
+    return status;
 }

@@ -118,6 +118,8 @@ sed 's/"value.subject.name.strategy"/"max.retries"/; s/"RecordNameStrategy"/1/' 
 expect_fail 1 'retries.lua:[0-9]*:.*options of the worker' "$weir" pipeline "$stage/retries.lua"
 sed 's/value = "avro", schema = "v1.avsc", /value = "json", /' "$stage/fruit.lua" >"$stage/json.lua"
 expect_fail 1 "json.lua:[0-9]*:.*goes with key or value = 'avro'" "$weir" pipeline "$stage/json.lua"
+expect_fail 2 'did you mean.*auto.register.schemas' "$weir" pipeline --serde auto.register.schema=false "$stage/fruit.lua"
+expect_fail 2 'no registry is asked here' "$weir" test --serde "schema.registry.url=http://$plain" "$stage/fruit.lua"
 cat >"$stage/lines.json" <<J
 {"name": "lines", "config": {"connector.class": "file-source", "file": "$stage/lines.txt", "topic": "lines-named", "format": "jsonl",
  "schema.file": "$stage/v1.avsc", "value.converter": "io.confluent.connect.avro.AvroConverter",

@@ -87,6 +87,9 @@ ssl.certificate.location=$stage/client.pem
 ssl.key.location=$stage/client.key
 bearer.auth.token=token-secret
 P
+sed 's/, schema = "v1.avsc"//; s/"out"/"fruit"/' fruit.lua >latest.lua
+"$weir" pipeline --registry "$strict" $mine latest.lua >/dev/null || fail "a pipeline asks for the latest version"
+expect_fail 1 'latest.lua:2.*certificate' "$weir" pipeline --registry "$front" --serde $token latest.lua
 start worker "$weir" worker --listen 127.0.0.1:0 --bootstrap "$WEIR_BOOTSTRAP" --config "$stage/worker.properties" --data "$stage/state" \
     "$stage/fruit.lua" --connector "$stage/sink.json"
 ready worker

@@ -1,0 +1,2 @@
+local weir = require "weir"
+weir.stream("in", { key_schema = "key-1.avsc" }):to("out")
