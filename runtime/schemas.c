@@ -47,6 +47,21 @@ static int read_options(const struct rt_schema_port *port, const struct rt_schem
     return port->serde ? rc_serde_inherit(ret, port->serde, err) : 0;
 }
 
+/* At the start, with a file: what comes later would only fail a record at a time. */
+static int admit(const struct rt_schema_port *port, const struct rt_schema_ask *ask,
+                 const struct bs_config *config, struct bs_error *err)
+{
+    struct rc_serializer_options options = {
+        .config = config, .key = ask->key, .client = port->once};
+    struct rc_serializer *serializer;
+    int rc = rc_serializer_new(&options, &serializer, err);
+    if (rc != 0)
+        return rc;
+    rc = rc_serializer_admit(serializer, ask->topic, (struct sd_schema *)ask->own, err);
+    rc_serializer_free(serializer);
+    return rc;
+}
+
 static int pick(const struct rt_schema_port *port, const struct rt_schema_ask *ask,
                 const struct bs_config *config, struct rt_schema_answer *ret, struct bs_error *err)
 {
@@ -105,6 +120,8 @@ static int choose(void *ctx, const struct rt_schema_ask *ask, struct rt_schema_a
         ret->latest = rc_serde_reads_latest(config);
         if (ask->writer)
             rc = pick_reader(port, ask, config, ret, err);
+        else if (ask->own && port->once && !port->dry && !port->test)
+            rc = admit(port, ask, config, err);
     } else if (rc == 0 && port->dry && ask->own) {
         ret->id = 1;
         ret->schema = sd_schema_ref((struct sd_schema *)ask->own);

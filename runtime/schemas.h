@@ -10,7 +10,8 @@ struct rt_schema_port {
     struct rc_client *client; /* for records: asks again; NULL: there is no registry */
     struct rc_client *once;   /* for the start, which waits and asks again itself */
     const struct bs_config *serde;
-    bool dry; /* schemas of files are not registered: nothing will be written with them */
+    bool dry;  /* schemas of files are not registered: nothing will be written with them */
+    bool test; /* nor is a source's file held against the subject: the test says what comes */
 };
 
 /* Data whose schema a header names, as data with the id in front, appended to `out`. */

@@ -401,6 +401,33 @@ int rc_serializer_read(struct rc_serializer *s, const char *topic, struct bs_byt
     return rc;
 }
 
+int rc_serializer_admit(struct rc_serializer *s, const char *topic, struct sd_schema *schema,
+                        struct bs_error *err)
+{
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct sd_problems problems = {0};
+    struct rc_version latest = {0};
+    const struct rc_writing *writing;
+    char *subject = NULL;
+    int rc = rc_subject_name(s->strategy, topic, s->key, sd_schema_root(schema), &subject, err);
+    if (rc == 0)
+        rc = rc_version_latest(s->client, subject, &latest, err);
+    if (rc == BS_ENOTFOUND) {
+        rc = s->way == WAY_REGISTER ? rc_serializer_pick(s, topic, schema, &writing, err) : 0;
+    } else if (rc == 0) {
+        sd_compat(schema, latest.schema, SD_COMPAT_AVRO, &arena, &problems);
+        if (problems.count)
+            rc = bs_error_set(err, BS_ECONFLICT,
+                              "version %d of subject '%s' cannot be read with it: %s at %s: %s",
+                              latest.number, subject, sd_problem_name(problems.items[0].type),
+                              problems.items[0].path, problems.items[0].info);
+    }
+    bs_arena_deinit(&arena);
+    rc_version_deinit(&latest);
+    bs_free(subject);
+    return rc;
+}
+
 int rc_serializer_reader(struct rc_serializer *s, const char *topic, const struct sd_schema *writer,
                          struct rc_version *ret, struct bs_error *err)
 {

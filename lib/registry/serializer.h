@@ -50,6 +50,11 @@ const char *rc_schema_header(bool key);
 int rc_serializer_read(struct rc_serializer *serializer, const char *topic, struct bs_bytes header,
                        struct bs_bytes message, struct bs_arena *arena,
                        struct sd_schema **ret_schema, struct sd_value *ret, struct bs_error *err);
+/* Before a topic is read with `schema`: the latest version of its subject has to be readable with
+ * it; where there is none yet it becomes the first, if auto.register.schemas lets it. A refusal
+ * names version, field and why. */
+int rc_serializer_admit(struct rc_serializer *serializer, const char *topic,
+                        struct sd_schema *schema, struct bs_error *err);
 /* Where rc_serde_reads_latest: that version; *ret->schema is counted. */
 int rc_serializer_reader(struct rc_serializer *serializer, const char *topic,
                          const struct sd_schema *writer, struct rc_version *ret,

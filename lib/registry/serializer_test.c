@@ -318,6 +318,32 @@ static void test_messages(void **state)
     bs_buf_deinit(&out);
 }
 
+/* A reader's file before the first record. */
+static void test_admit(void **state)
+{
+    struct rc_serializer *s;
+    struct sd_schema *five;
+    struct bs_error err = {0};
+    (void)state;
+    assert_int_equal(sd_schema_parse(bs_bytes_text(FIVE), true, NULL, 0, &five, &err), 0);
+    assert_int_equal(make("auto.register.schemas=false", false, &s, &err), 0);
+    if (rc_serializer_admit(s, "t", five, &err) < 0)
+        fail_msg("%s", err.text);
+    expect_calls("GET /subjects/t-value/versions/latest; ");
+    assert_int_equal(rc_serializer_admit(s, "none", own, &err), 0);
+    expect_calls("GET /subjects/none-value/versions/latest; ");
+    assert_int_equal(rc_serializer_admit(s, "odd", own, &err), BS_ECONFLICT);
+    assert_non_null(strstr(err.text, "version 1 of subject 'odd-value' cannot be read with it: "));
+    assert_non_null(strstr(err.text, "TYPE_MISMATCH at /fields/0/type: "));
+    *calls = '\0';
+    rc_serializer_free(s);
+    assert_int_equal(make("", false, &s, &err), 0);
+    assert_int_equal(rc_serializer_admit(s, "none", own, &err), 0);
+    expect_calls("GET /subjects/none-value/versions/latest; POST /subjects/none-value/versions; ");
+    rc_serializer_free(s);
+    sd_schema_unref(five);
+}
+
 /* With the version that the subject has now, whatever the message was written with. */
 static void test_latest_read(void **state)
 {
@@ -476,6 +502,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_incompatible, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_messages, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_admit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_latest_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reader, setup, teardown),
         cmocka_unit_test_setup_teardown(test_header, setup, teardown),

@@ -111,18 +111,22 @@ static int resolve_source(struct rt_pipeline *pipeline, struct rt_node *node, si
     int rc = 0;
     if (serde->type != RT_TYPE_AVRO)
         return 0;
-    if (pipeline->schemas.choose)
-        rc = pipeline->schemas.choose(pipeline->schemas.ctx, &ask, &answer, err);
-    if (rc)
-        return bs_error_wrap(err, "%s: schema of topic '%s'", node->where, ask.topic);
-    if (key)
-        rc = check_key(node, serde, answer.latest, err);
-    if (!rc && serde->schema_file)
+    if (serde->schema_file)
         rc = read_schema(pipeline, serde->schema_file, &schema, err);
     if (rc)
         return bs_error_wrap(err, "%s", node->where);
-    if (!schema && !answer.latest)
-        return 0;
+    ask.own = schema;
+    if (pipeline->schemas.choose)
+        rc = pipeline->schemas.choose(pipeline->schemas.ctx, &ask, &answer, err);
+    ask.own = NULL; /* from here on it asks for a writer's reader */
+    if (rc)
+        bs_error_wrap(err, "%s: schema of topic '%s'", node->where, ask.topic);
+    else if (key && (rc = check_key(node, serde, answer.latest, err)) < 0)
+        bs_error_wrap(err, "%s", node->where);
+    if (rc || (!schema && !answer.latest)) {
+        sd_schema_unref(schema);
+        return rc;
+    }
     if (!serde->readers)
         serde->readers =
             bs_arena_array(&pipeline->arena, node->topic_count, sizeof *serde->readers);

@@ -18,7 +18,7 @@ struct rt_schema_ask {
     const char *topic;
     bool key;
     bool only_read;                 /* a source: see `choose` */
-    const struct sd_schema *own;    /* of a sink's file, or NULL: the registry's latest */
+    const struct sd_schema *own;    /* of the file, or NULL: the registry's latest */
     const struct sd_schema *writer; /* of a source's record */
     const struct rt_setting *options;
     size_t option_count;
@@ -35,8 +35,9 @@ struct rt_schema_answer {
 
 /* Where schemas come from: the registry in a worker, a table in `weir test`. Each hands out a
  * counted schema. `choose` registers where the options say so; a refusal's message names subject
- * and field. For a source it checks the options when it is asked without a writer, and says whether
- * they want records read with a version of the subject; asked with one it gives that version. Where
+ * and field. For a source it checks the options when it is asked without a writer, and that its
+ * file can read what the subject has, and says whether they want records read with a version of the
+ * subject; asked with one it gives that version. Where
  * a function is NULL there is nobody to ask. */
 struct rt_schemas {
     void *ctx;

@@ -57,6 +57,7 @@ struct rt_driver *rt_driver_new(const char *file)
     driver->last = &driver->first;
     driver->registry = rc_client_memory();
     driver->port.client = driver->port.once = driver->registry;
+    driver->port.test = true;
     bs_arena_init(&driver->arena);
     return driver;
 }

@@ -165,6 +165,17 @@ same "$(get read json | sed -n '1p;3p')" "$(printf '%s\n' '{"label":"pear","weig
 grep -q 'written with schema 3, read with .reader.avsc.*at /name: .*writer int, reader string.*record fruit\[0\]@[0-9]' "$stage/letter" ||
     fail "the dead letter is $(cat "$stage/letter")"
 same "$(curl -sS "$registry/subjects/fruit-value/versions")" '[1,2]' # the reader's schema is none of them
+say "a reader's schema that cannot read what the subject has is refused at start; where there is nothing yet it is the first"
+echo '{"type":"record","name":"shop.Fruit","fields":[{"name":"name","type":"int"}]}' >"$stage/cannot.avsc"
+echo 'require "weir".stream("fruit", { value = "avro", schema = "cannot.avsc" }):to("none")' >"$stage/cannot.lua"
+expect_fail 1 'cannot.lua:1: schema of topic .fruit.: version 2 of subject .fruit-value. cannot be read with it: TYPE_MISMATCH at /fields/0/type' \
+    "$weir" worker --listen 127.0.0.1:0 --bootstrap "$bootstrap" --registry "http://me:se:secret@$plain" --data "$stage/state2" "$stage/cannot.lua"
+echo 'require "weir".stream("first", { value = "avro", schema = "cannot.avsc" }):to("none")' >"$stage/first.lua"
+start first "$weir" worker --listen 127.0.0.1:0 --bootstrap "$bootstrap" --registry "http://$plain" \
+    --set basic.auth.user.info=me:se:secret --data "$stage/state3" "$stage/first.lua"
+first_there() { curl -sS -u me:se:secret "http://$plain/subjects/first-value/versions" | grep -qx '\[1\]'; }
+until_true 60 first_there
+stop first
 latest_sink() { grep -q '"name":"pear","weight":null' "$stage/latest.txt"; }
 until_true 60 latest_sink
 "$weir" schema list | grep -qx shop.Fruit || fail "the pipeline's subject is another"
