@@ -14,6 +14,7 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -146,10 +147,19 @@ static int set_properties(rd_kafka_conf_t *conf, const char *properties, struct 
     return rc;
 }
 
+/* For the first client of a process libsasl2 opens its plugins, and a database for one of them: 0.6
+ * MB that stay resident, which only Kerberos has a use for. Without a folder it finds none. */
+static void spare_plugins(const char *properties)
+{
+    if (properties == NULL || strcasestr(properties, "sasl") == NULL)
+        setenv("SASL_PATH", "", 0);
+}
+
 int sr_journal_conf(rd_kafka_conf_t *conf, const char *bootstrap, const char *properties,
                     struct bs_error *err)
 {
     int rc;
+    spare_plugins(properties);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_log_cb(conf, NULL);
     if ((rc = set(conf, "bootstrap.servers", bootstrap, err)) < 0 ||

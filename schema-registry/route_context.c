@@ -131,7 +131,7 @@ static size_t context_records(struct sr_call *call, const struct sr_space *space
         if (subject->space != space)
             continue;
         name = bs_arena_strndup(arena, subject->name, strlen(subject->name));
-        if (subject->config.present)
+        if (subject->config)
             records[count++] =
                 (struct sr_record){.kind = SR_RECORD_CONFIG, .subject = name, .tombstone = true};
         if (subject->mode != SR_MODE_UNSET)

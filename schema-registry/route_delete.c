@@ -61,7 +61,7 @@ static size_t add_rest(struct sr_call *call, const struct sr_subject *subject,
                                                SR_RECORD_MODE};
     size_t count = 0;
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) {
-        if ((rest[i] == SR_RECORD_CONFIG && !subject->config.present) ||
+        if ((rest[i] == SR_RECORD_CONFIG && !subject->config) ||
             (rest[i] == SR_RECORD_MODE && subject->mode == SR_MODE_UNSET))
             continue;
         records[count++] =

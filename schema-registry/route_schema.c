@@ -274,7 +274,8 @@ static void find_aliases(struct sr_call *call, struct filter *filter)
         bs_arena_array(call->request->arena, total, sizeof(const struct sr_subject *));
     for (size_t i = 0; i < total; i++) {
         const struct sr_subject *subject = sr_store_subject_at(call->store, i);
-        if (subject->config.alias && sr_has_prefix(&filter->prefixes, subject->name))
+        if (subject->config && subject->config->alias &&
+            sr_has_prefix(&filter->prefixes, subject->name))
             filter->aliases[filter->alias_count++] = subject;
     }
 }
@@ -285,7 +286,7 @@ static bool subject_listed(const struct filter *filter, const struct sr_subject 
     if (sr_has_prefix(&filter->prefixes, subject->name))
         return true;
     for (size_t i = 0; i < filter->alias_count; i++)
-        if (sr_name_means(filter->aliases[i]->name, filter->aliases[i]->config.alias,
+        if (sr_name_means(filter->aliases[i]->name, filter->aliases[i]->config->alias,
                           subject->name))
             return true;
     return false;

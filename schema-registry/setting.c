@@ -1,10 +1,7 @@
 /* Setting: see setting.h. */
 #include "schema-registry/setting.h"
 
-void sr_config_init(struct sr_config *config)
-{
-    *config = (struct sr_config){.level = SR_LEVEL_UNSET, .normalize = -1};
-}
+#include "lib/base/mem.h"
 
 static const char *text_member(struct sr_config *config, const char *name)
 {
@@ -14,27 +11,27 @@ static const char *text_member(struct sr_config *config, const char *name)
     return bs_arena_strndup(&config->arena, (const char *)value->bytes.ptr, value->bytes.len);
 }
 
-void sr_config_set(struct sr_config *config, const struct sd_value *value)
+struct sr_config *sr_config_new(const struct sd_value *value)
 {
     const struct sd_value *normalize;
+    struct sr_config *config;
     const char *level;
-    bs_arena_deinit(&config->arena);
-    sr_config_init(config);
     if (value == NULL || value->type != SD_MAP)
-        return;
-    config->present = true;
+        return NULL;
+    config = bs_new(struct sr_config);
     config->json = sd_value_copy(&config->arena, value);
     level = text_member(config, "compatibilityLevel");
-    if (level)
-        config->level = sr_level_parse(level);
+    config->level = level ? sr_level_parse(level) : SR_LEVEL_UNSET;
     normalize = sd_value_get(config->json, bs_bytes_text("normalize"));
-    if (normalize && normalize->type == SD_BOOL)
-        config->normalize = normalize->boolean;
+    config->normalize = normalize && normalize->type == SD_BOOL ? normalize->boolean : -1;
     config->group = text_member(config, "compatibilityGroup");
     config->alias = text_member(config, "alias");
+    return config;
 }
 
-void sr_config_deinit(struct sr_config *config)
+void sr_config_free(struct sr_config *config)
 {
-    bs_arena_deinit(&config->arena);
+    if (config)
+        bs_arena_deinit(&config->arena);
+    bs_free(config);
 }

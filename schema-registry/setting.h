@@ -8,7 +8,6 @@
 
 /* What is asked often is taken out of the members. */
 struct sr_config {
-    bool present;
     enum sr_level level;         /* UNSET: none of its own */
     int normalize;               /* -1 unset, 0, 1 */
     const char *group, *alias;   /* compatibilityGroup, alias; or NULL */
@@ -16,9 +15,7 @@ struct sr_config {
     struct bs_arena arena;
 };
 
-void sr_config_init(struct sr_config *config);
-/* `value` NULL or no map: the config is not present any more. */
-void sr_config_set(struct sr_config *config, const struct sd_value *value);
-void sr_config_deinit(struct sr_config *config);
+struct sr_config *sr_config_new(const struct sd_value *value); /* NULL: it is no map */
+void sr_config_free(struct sr_config *config);                 /* accepts NULL */
 
 #endif

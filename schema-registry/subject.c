@@ -21,8 +21,8 @@ struct sr_store {
     size_t space_count;
     struct sr_spelling *spellings;
     struct sr_referred *referred;
-    enum sr_level level; /* of the server's options */
-    struct sr_config config;
+    enum sr_level level;      /* of the server's options */
+    struct sr_config *config; /* or NULL */
     enum sr_mode mode;
 };
 
@@ -32,7 +32,6 @@ struct sr_store *sr_store_new(enum sr_level level)
     store->level = level;
     store->spaces = bs_new(struct sr_space *);
     store->spaces[store->space_count++] = sr_space_new(bs_bytes_text(SR_CONTEXT_DEFAULT));
-    sr_config_init(&store->config);
     return store;
 }
 
@@ -47,9 +46,8 @@ static void subject_free(struct sr_subject *subject)
 {
     for (size_t i = 0; i < subject->count; i++)
         extra_free(subject->versions[i].extra);
-    sr_config_deinit(&subject->config);
+    sr_config_free(subject->config);
     bs_free(subject->versions);
-    bs_free(subject->name);
     bs_free(subject);
 }
 
@@ -63,7 +61,7 @@ void sr_store_free(struct sr_store *store)
         sr_space_free(store->spaces[i]);
     sr_spelling_free(&store->spellings);
     sr_referred_free(&store->referred);
-    sr_config_deinit(&store->config);
+    sr_config_free(store->config);
     bs_free(store->spaces);
     bs_free(store->subjects);
     bs_free(store);
@@ -271,8 +269,7 @@ bool sr_store_referred_by_others(const struct sr_store *store, const char *subje
 const struct sr_config *sr_store_config(const struct sr_store *store, const char *name)
 {
     const struct sr_subject *s = name ? sr_store_subject(store, name) : NULL;
-    const struct sr_config *config = name ? (s ? &s->config : NULL) : &store->config;
-    return config && config->present ? config : NULL;
+    return name ? (s ? s->config : NULL) : store->config;
 }
 
 enum sr_mode sr_store_own_mode(const struct sr_store *store, const char *name)
@@ -325,11 +322,10 @@ static struct sr_subject *subject_get(struct sr_store *store, const char *name)
     }
     memmove(store->subjects + at + 1, store->subjects + at,
             (store->count - at) * sizeof(*store->subjects));
-    subject = bs_new(struct sr_subject);
-    subject->name = bs_strdup(name);
+    subject = bs_zalloc(sizeof *subject + strlen(name) + 1);
+    memcpy(subject->name, name, strlen(name) + 1);
     subject->space = space_get(store, sr_name_split(name).context);
     subject->space->subjects++;
-    sr_config_init(&subject->config);
     store->subjects[at] = subject;
     store->count++;
     return subject;
@@ -352,7 +348,7 @@ static void subject_drop_empty(struct sr_store *store, struct sr_subject *subjec
 {
     bool there;
     size_t at;
-    if (subject->count || subject->config.present || subject->mode != SR_MODE_UNSET)
+    if (subject->count || subject->config || subject->mode != SR_MODE_UNSET)
         return;
     at = subject_place(store, subject->name, &there);
     memmove(store->subjects + at, store->subjects + at + 1,
@@ -537,14 +533,16 @@ static void clear_subject(struct sr_store *store, const struct sr_record *record
 
 static void apply_config(struct sr_store *store, const struct sr_record *record)
 {
-    const struct sd_value *value = record->tombstone ? NULL : &record->value;
+    struct sr_config *config = sr_config_new(record->tombstone ? NULL : &record->value);
     struct sr_subject *subject;
     if (record->subject == NULL) {
-        sr_config_set(&store->config, value);
+        sr_config_free(store->config);
+        store->config = config;
         return;
     }
     subject = subject_get(store, record->subject);
-    sr_config_set(&subject->config, value);
+    sr_config_free(subject->config);
+    subject->config = config;
     subject_drop_empty(store, subject);
 }
 

@@ -28,13 +28,14 @@ struct sr_version {
     struct sr_extra *extra; /* or NULL */
 };
 
+/* Small, since there may be many. */
 struct sr_subject {
-    char *name;
     struct sr_space *space;
     struct sr_version *versions; /* by number */
-    size_t count, cap;
-    struct sr_config config;
+    uint32_t count, cap;
+    struct sr_config *config; /* or NULL */
     enum sr_mode mode;
+    char name[];
 };
 
 struct sr_store;

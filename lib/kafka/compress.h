@@ -2,7 +2,8 @@
  * a broker, which passes batches on as they are, does not link the compressors.
  *
  * gzip: RFC 1952 members. snappy: read raw or in the xerial frame, written in the xerial frame as
- * the Java client does. lz4: the frame format. zstd: frames. Pure, any thread. */
+ * the Java client does; its library is opened by the first that needs it (BS_EUNSUPPORTED: it is
+ * not there). lz4: the frame format. zstd: frames. Any thread. */
 #ifndef WEIR_KAFKA_COMPRESS_H
 #define WEIR_KAFKA_COMPRESS_H
 
