@@ -496,7 +496,8 @@ static bool take(void *ctx, int fd, const struct sockaddr *address, socklen_t le
     return false;
 }
 
-/* The daemon's own limit is never met: it counts one as gone a little later than we do. */
+/* The daemon's own limit is never met: it counts one as gone a little later than we do. It has no
+ * time limits, which it would look at for each request: ours are finer. */
 static struct MHD_Daemon *start_daemon(struct worker *worker)
 {
     struct ht_server *server = worker->server;
@@ -504,10 +505,9 @@ static struct MHD_Daemon *start_daemon(struct worker *worker)
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0,
         NULL, NULL, handle, server, MHD_OPTION_CONNECTION_LIMIT,
         connections_max(&server->options) * 2, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-        MHD_OPTION_NOTIFY_COMPLETED, request_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
-        connection_changed, worker, MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL,
-        MHD_OPTION_END);
+        (size_t)CONNECTION_BYTES, MHD_OPTION_NOTIFY_COMPLETED, request_completed, server,
+        MHD_OPTION_NOTIFY_CONNECTION, connection_changed, worker, MHD_OPTION_UNESCAPE_CALLBACK,
+        unescape_nothing, NULL, MHD_OPTION_END);
 }
 
 static void stop_workers(struct ht_server *server)
