@@ -127,6 +127,8 @@ static uint8_t *escape(uint8_t *to, uint8_t c)
 void bs_buf_put_json_string(struct bs_buf *buf, const char *text, size_t len)
 {
     enum { PIECE = 64, ESCAPED_MAX = 6 };
+    static const bool plain[256] = {
+        [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... 0x7f] = true};
     const uint8_t *p = (const uint8_t *)text, *end = len ? p + len : p;
     bs_buf_reserve(buf, len + 2);
     bs_buf_put_u8(buf, '"');
@@ -136,13 +138,16 @@ void bs_buf_put_json_string(struct bs_buf *buf, const char *text, size_t len)
         while (p < stop) {
             uint8_t c = *p;
             size_t n = 1;
+            if (plain[c]) {
+                *to++ = c;
+                p++;
+                continue;
+            }
             if (c == '"' || c == '\\') {
                 *to++ = '\\';
                 *to++ = c;
             } else if (c < 0x20) {
                 to = escape(to, c);
-            } else if (c < 0x80) {
-                *to++ = c;
             } else if ((n = utf8_sequence(p, end)) > 0) {
                 memcpy(to, p, n);
                 to += n;
