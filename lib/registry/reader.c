@@ -87,8 +87,9 @@ static int find_version(struct rc_reader *reader, const char *topic, const struc
     rc = options->metadata
              ? rc_version_by_metadata(options->client, *ret_subject, options->metadata, ret, err)
              : rc_version_latest(options->client, *ret_subject, ret, err);
-    return rc < 0 ? bs_error_wrap(err, "the version of subject '%s' to read with", *ret_subject)
-                  : 0;
+    if (rc < 0)
+        bs_error_wrap(err, "the version of subject '%s' to read with", *ret_subject);
+    return rc;
 }
 
 int rc_reader_version(struct rc_reader *reader, const char *topic, const struct sd_schema *writer,
@@ -185,8 +186,10 @@ int rc_reader_read(struct rc_reader *reader, const char *topic, int32_t id,
         if (err)
             *err = plan->refused;
     }
-    if (rc < 0)
-        return bs_error_wrap(err, "written with schema %d, read with %s", (int)id, plan->what);
+    if (rc < 0) {
+        bs_error_wrap(err, "written with schema %d, read with %s", (int)id, plan->what);
+        return rc;
+    }
     *ret_schema = sd_schema_ref(plan->schema);
     return 0;
 }

@@ -392,9 +392,11 @@ int rc_serializer_read(struct rc_serializer *s, const char *topic, struct bs_byt
     if (s->reader == NULL) {
         rc = sd_payload_read(sd_schema_root(writer), payload, arena, ret, err);
         *ret_schema = writer;
-        if (rc < 0)
+        if (rc < 0) {
             sd_schema_unref(writer);
-        return rc < 0 ? bs_error_wrap(err, "written with schema %d", (int)id) : 0;
+            bs_error_wrap(err, "written with schema %d", (int)id);
+        }
+        return rc;
     }
     rc = rc_reader_read(s->reader, topic, id, writer, payload, arena, ret_schema, ret, err);
     sd_schema_unref(writer);

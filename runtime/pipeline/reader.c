@@ -116,8 +116,10 @@ static int make(struct rt_pipeline *pipeline, struct rt_reader *reader, struct w
                             (int)by.id);
     int rc =
         writer ? 0 : pipeline->schemas.by_id(pipeline->schemas.ctx, (int32_t)by.id, &writer, err);
-    if (rc)
-        return bs_error_wrap(err, "schema %d", (int)by.id);
+    if (rc) {
+        bs_error_wrap(err, "schema %d", (int)by.id);
+        return rc;
+    }
     plan = bs_new(struct plan);
     plan->writer = by;
     rc = fill(pipeline, reader, writer, plan, err);
@@ -153,13 +155,16 @@ static int find(struct rt_pipeline *pipeline, struct rt_reader *reader, struct w
     return 0;
 }
 
-static int refuse(const struct rt_reader *reader, const struct plan *plan, struct bs_error *err)
+static int refuse(const struct rt_reader *reader, const struct plan *plan, int rc,
+                  struct bs_error *err)
 {
     if (reader->given)
-        return bs_error_wrap(err, "written with schema %d, read with '%s'", (int)plan->writer.id,
-                             reader->what);
-    return bs_error_wrap(err, "written with schema %d, read with schema %d", (int)plan->writer.id,
-                         (int)plan->avro->id);
+        bs_error_wrap(err, "written with schema %d, read with '%s'", (int)plan->writer.id,
+                      reader->what);
+    else
+        bs_error_wrap(err, "written with schema %d, read with schema %d", (int)plan->writer.id,
+                      (int)plan->avro->id);
+    return rc;
 }
 
 /* The value as a datum of the reader's schema. */
@@ -205,7 +210,7 @@ static int see(struct rt_reader *reader, const struct plan *plan, bool payload,
     }
     if (rc)
         memset(ret, 0, sizeof *ret);
-    return rc ? refuse(reader, plan, err) : 0;
+    return rc ? refuse(reader, plan, rc, err) : 0;
 }
 
 int rt_reader_decode(struct rt_pipeline *pipeline, struct rt_reader *reader, int32_t id,

@@ -48,7 +48,9 @@ static int read_row(struct rt_task *task, const struct rt_node *node, struct bs_
         source = node;
     if (source) {
         int rc = rt_source_decode(task->pipeline, source, 0, false, kept, &task->arena, ret, err);
-        return rc ? bs_error_wrap(err, "a row of table '%s'", source->topics[0]) : 0;
+        if (rc)
+            bs_error_wrap(err, "a row of table '%s'", source->topics[0]);
+        return rc == BS_ECORRUPT ? BS_EINVAL : rc; /* of the topic's: the store is well */
     }
     if (!kept.len)
         return bs_error_set(err, BS_ECORRUPT, "store '%s' holds an empty row", node->name);

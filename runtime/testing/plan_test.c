@@ -197,10 +197,50 @@ static void test_many_writers(void **state)
     unlink(path);
 }
 
+/* A row that its schema cannot read is the record's failure, not the worker's. */
+static void test_bad_row(void **state)
+{
+    static const char text[] =
+        "local weir = require 'weir'\n"
+        "weir.app { on_error = { dead_letter = 'letters' } }\n"
+        "local rows = weir.global_table('rows', { value = 'avro',\n"
+        "  schema = '%s' })\n"
+        "weir.stream('in', { value = 'string' })\n"
+        "  :join(rows, function(v) return v end, function(v, r) return r end)\n"
+        "  :to('out')\n";
+    static const char reader[] = "[\"null\",\"double\"]", writer[] = "[\"null\",\"long\"]";
+    static const uint8_t bad[] = {0, 0, 0, 0, 1, 14}; /* branch 7 */
+    char path[] = "/tmp/weir-reader-XXXXXX.avsc", pipeline[500];
+    struct bs_error err = {0};
+    size_t count = 0;
+    int fd = mkstemps(path, 5);
+    (void)state;
+    assert_int_equal(write(fd, reader, sizeof reader - 1), (ssize_t)sizeof reader - 1);
+    close(fd);
+    snprintf(pipeline, sizeof pipeline, text, path);
+    struct rt_driver *driver = load(pipeline);
+    struct rt_driver_schema add = {.topic = "rows", .text = bs_bytes_text(writer)};
+    assert_int_equal(rt_driver_schema(driver, &add, &err), 0);
+    struct rt_message row = {
+        .topic = "rows", .key = bs_bytes_text("k"), .value = bs_bytes(bad, sizeof bad)};
+    struct rt_message ask = {.topic = "in", .value = bs_bytes_text("k")};
+    assert_int_equal(rt_driver_pipe(driver, &row, &err), 0);
+    if (rt_driver_pipe(driver, &ask, &err))
+        fail_msg("%s", err.text);
+    const struct rt_driver_record *out = rt_driver_outputs(driver, &count);
+    assert_int_equal(count, 1);
+    assert_string_equal(out[0].topic, "letters");
+    assert_non_null(memmem(out[0].headers[0].value.ptr, out[0].headers[0].value.len,
+                           "a row of table 'rows': written with schema 1", 44));
+    rt_driver_free(driver);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_writers),
+        cmocka_unit_test(test_bad_row),
         cmocka_unit_test(test_heads_are_compared_by_the_timestamp_function),
         cmocka_unit_test(test_flights),
         cmocka_unit_test(test_lines_elsewhere_rename_nothing),
