@@ -19,7 +19,10 @@ int bs_bytes_compare(struct bs_bytes a, struct bs_bytes b)
 
 bool bs_bytes_is(struct bs_bytes a, const char *text)
 {
-    return bs_bytes_equal(a, bs_bytes_text(text));
+    size_t i = 0;
+    while (i < a.len && text[i] != '\0' && (uint8_t)text[i] == a.ptr[i]) /* most differ at once */
+        i++;
+    return i == a.len && text[i] == '\0';
 }
 
 /* Nearly all text is ASCII: eight bytes of it at a time. */

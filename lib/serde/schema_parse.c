@@ -462,12 +462,18 @@ static int primitive_kind(struct bs_bytes name)
 static int parse_primitive(struct sd_parser *p, const struct sd_value *json, enum sd_avro kind,
                            const struct sd_path *path, struct sd_node **slot)
 {
-    struct sd_node_more *node;
-    int rc = new_node(p, kind, path, &node);
-    if (rc < 0)
+    struct sd_node_more *node, **plain = &p->plain[p->foreign][kind];
+    int rc;
+    if (json->type != SD_MAP && *plain) { /* all that are only named are one */
+        *slot = &(*plain)->node;
+        return 0;
+    }
+    if ((rc = new_node(p, kind, path, &node)) < 0)
         return rc;
     if (json->type == SD_MAP)
         take_extras(p, json, node);
+    else
+        *plain = node;
     *slot = &node->node;
     return 0;
 }

@@ -17,8 +17,9 @@ struct sd_parser {
     bool strict, foreign;
     struct sd_node_more **nodes; /* by index; grows */
     size_t node_cap;
-    struct sd_schema_name *names; /* hash table */
-    struct sd_forward *forwards;  /* uses before the definition */
+    struct sd_node_more *plain[2][SD_AVRO_STRING + 1]; /* primitives by `foreign` and kind */
+    struct sd_schema_name *names;                      /* hash table */
+    struct sd_forward *forwards;                       /* uses before the definition */
     struct sd_redefinition *redefinitions;
     struct bs_error *err;
 };
