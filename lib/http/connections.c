@@ -1,10 +1,9 @@
 /* Connections: see connections.h. A place is taken from accept to the connection's end; while all
  * are taken the listening socket is not asked, and new clients wait in its queue. The bell is an
  * eventfd that ends the wait: a place is free again, or the thread has to end. To cut is only to
- * shut a socket down; libmicrohttpd sees that as
- * the client's end and frees the connection, which takes it off the list before its descriptor is
- * closed: `lock` guards the list. A deadline is one number, written by the connection's thread; so
- * is the time since when it has no request. */
+ * shut a socket down; libmicrohttpd sees that as the client's end and frees the connection, which
+ * takes it off the list before its descriptor is closed: `lock` guards the list. A deadline is one
+ * number, written by the connection's thread; so is the time since when it has no request. */
 #include "lib/http/connections.h"
 
 #include "lib/base/mem.h"
@@ -19,6 +18,7 @@
 #include <unistd.h>
 
 enum { LOOK_MS = 250, BYTES_A_MS = 64, SPARED_MS = 1000 /* without a request: never cut */ };
+enum { TAKEN_MAX = 64 /* in a row: others have to be looked at, too */ };
 
 struct ht_connection {
     int fd;
@@ -98,7 +98,7 @@ static bool has_place(const struct ht_connections *all)
 /* false: the system has no room for more just now. */
 static bool take_in(struct ht_connections *all)
 {
-    while (has_place(all)) {
+    for (int i = 0; i < TAKEN_MAX && has_place(all); i++) {
         struct sockaddr_storage address;
         socklen_t len = sizeof address;
         int fd = accept4(all->listening, (struct sockaddr *)&address, &len,
@@ -120,9 +120,9 @@ static void *watch(void *arg)
     while (!atomic_load_explicit(&all->ending, memory_order_acquire)) {
         struct pollfd asked[] = {{.fd = all->bell, .events = POLLIN},
                                  {.fd = all->listening, .events = POLLIN}};
+        int64_t now = now_ms(), wait = looked + LOOK_MS - now;
         uint64_t rung;
-        int64_t now;
-        poll(asked, room && has_place(all) ? 2 : 1, LOOK_MS);
+        poll(asked, room && has_place(all) ? 2 : 1, wait > 0 ? (int)wait : 0);
         if (asked[0].revents && read(all->bell, &rung, sizeof rung) < 0)
             continue;
         room = !asked[1].revents || take_in(all);
