@@ -8,8 +8,12 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+/* Which process is meant to get the request, and what one says that is another. */
+static const char LEADER_FIELD[] = "Weir-Leader", MISLED[] = "is meant for another process";
 
 enum { PAUSE_MS = 25, CATCH_UP_MS = 1000 };
 
@@ -38,6 +42,9 @@ static void put_headers(struct sr_call *call, const char **headers)
     static const char *const names[] = {"Content-Type", "Accept", "Authorization", "X-Request-ID"};
     size_t count = 0;
     headers[count++] = "X-Forward: true";
+    if (call->writer.leader_instance)
+        headers[count++] = bs_arena_printf(call->request->arena, "%s: %016llx", LEADER_FIELD,
+                                           (unsigned long long)call->writer.leader_instance);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *value = ht_header(call->request, names[i]);
         if (value)
@@ -63,10 +70,23 @@ static void put_answer(struct sr_call *call, const struct ht_exchange *x)
         sr_gate_catch_up(call->service->gate, applied, CATCH_UP_MS);
 }
 
+bool sr_forward_misled(struct sr_call *call)
+{
+    const char *meant =
+        *call->request->method == 'G' ? NULL : ht_header(call->request, LEADER_FIELD);
+    if (meant == NULL || strtoull(meant, NULL, 16) == sr_gate_instance(call->service->gate))
+        return false;
+    sr_fail(call, 50003,
+            "The request %s, the leader: the URL that it announces leads here; set its option "
+            "host.name",
+            MISLED);
+    return true;
+}
+
 bool sr_forward(struct sr_call *call, const char *url, int64_t until_ms)
 {
     const struct sr_settings *settings = sr_gate_settings(call->service->gate);
-    const char *headers[8], *forwarded = ht_header(call->request, "X-Forward");
+    const char *headers[9], *forwarded = ht_header(call->request, "X-Forward");
     struct watch watch = {.gate = call->service->gate, .url = url};
     struct ht_exchange x = {
         .url = url,
@@ -92,16 +112,17 @@ bool sr_forward(struct sr_call *call, const char *url, int64_t until_ms)
         put_answer(call, &x);
         return true;
     }
+    if (rc == 0 && strstr(bs_buf_text(x.out), MISLED))
+        bs_error_set(&err, BS_ESTATE, "%s leads to another process; set its option host.name", url);
+    else if (rc == 0)
+        bs_error_set(&err, BS_ESTATE, "it does not lead");
     bs_buf_reset(&call->response->body);
     if (sr_gate_now_ms() >= until_ms ||
         (rc < 0 && x.sent && strcmp(call->request->method, "DELETE") == 0)) {
-        sr_fail(call, 50003, "Error while forwarding the request to the leader: %s",
-                rc < 0 ? err.text : "it does not lead");
+        sr_fail(call, 50003, "Error while forwarding the request to the leader: %s", err.text);
         return true;
     }
-    if (rc < 0 && x.refused)
-        sr_gate_gone(call->service->gate, url);
-    else
+    if (rc == 0 || !x.refused || !sr_gate_gone(call->service->gate, url))
         poll(NULL, 0, PAUSE_MS); /* who leads instead shows in the topic */
     return false;
 }

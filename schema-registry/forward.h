@@ -14,5 +14,8 @@ enum { SR_ANSWER_MAX = 32 << 20 }; /* bytes of a leader's answer */
  * lead, or cannot be reached, and nothing was done: ask the gate again who leads. The waiting ends
  * at `until_ms`. */
 bool sr_forward(struct sr_call *call, const char *url, int64_t until_ms);
+/* Was it forwarded to the wrong process? The response is set then: nothing of it may be done here,
+ * where perhaps other schemas are. */
+bool sr_forward_misled(struct sr_call *call);
 
 #endif

@@ -115,6 +115,11 @@ void sr_gate_close(struct sr_gate *gate)
     bs_free(gate);
 }
 
+uint64_t sr_gate_instance(const struct sr_gate *gate)
+{
+    return gate->leader.instance; /* it never changes */
+}
+
 const struct sr_settings *sr_gate_settings(const struct sr_gate *gate)
 {
     return &gate->settings;
@@ -237,6 +242,14 @@ bool sr_gate_other_leads(const struct sr_gate *gate)
            !(leader->owner && leader->eligible) && !sr_gate_unsure(gate);
 }
 
+const char *sr_gate_why_none(const struct sr_gate *gate)
+{
+    if (gate->leader.twin)
+        return "Another process that runs announces the URL of this one: set option host.name of "
+               "each to a name, and a port, of its own.";
+    return gate->group_problem[0] ? gate->group_problem : gate->why_none;
+}
+
 static int await_leader(struct sr_gate *gate, struct sr_writer *writer, int64_t until_ms,
                         struct bs_error *err)
 {
@@ -252,9 +265,10 @@ static int await_leader(struct sr_gate *gate, struct sr_writer *writer, int64_t 
         writer->epoch = leader->epoch;
     } else if (rc == 0 && sr_gate_other_leads(gate)) {
         memcpy(writer->leader, leader->url, sizeof writer->leader);
+        writer->leader_instance = leader->holder;
         rc = bs_error_set(err, BS_EFENCED, "%s leads", leader->url);
     } else if (rc == 0) {
-        const char *why = gate->group_problem[0] ? gate->group_problem : gate->why_none;
+        const char *why = sr_gate_why_none(gate);
         rc = bs_error_set(err, BS_EBUSY, "Leader not known.%s%s", *why ? " " : "", why);
     }
     pthread_mutex_unlock(&gate->progress);

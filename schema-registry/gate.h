@@ -31,6 +31,7 @@ struct sr_writer {
     int32_t id;                     /* that it has been given, or 0 */
     uint8_t digest[SR_DIGEST_SIZE]; /* of the schema that the id is for */
     char leader[SR_URL_MAX];        /* after BS_EFENCED: who leads instead */
+    uint64_t leader_instance;       /* … or 0 */
     struct sr_writer *next;
 };
 
@@ -57,8 +58,10 @@ void sr_gate_cluster(struct sr_gate *gate, char *ret, size_t cap);
 /* Does this process lead? If not, who does ("": nobody known). */
 bool sr_gate_leads(struct sr_gate *gate, char ret_url[SR_URL_MAX]);
 /* Nothing listens at that URL: if it is the leader's, this process may take its place without
- * waiting for the group to notice. */
-void sr_gate_gone(struct sr_gate *gate, const char *url);
+ * waiting for the group to notice. false: that says nothing. */
+bool sr_gate_gone(struct sr_gate *gate, const char *url);
+/* Which of all processes this is, made up at its start. */
+uint64_t sr_gate_instance(const struct sr_gate *gate);
 /* Waits until the offset has been read, so that who was answered by the leader through this process
  * finds it here too; and the offset that a leader tells for that. */
 void sr_gate_catch_up(struct sr_gate *gate, int64_t offset, int64_t ms);

@@ -12,6 +12,7 @@
 #include "lib/serde/json.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { WATCH_MS = 1000, BROKER_MS = 2000, LEADER_MS = 2000, ANSWER_MAX = 64 * 1024 };
@@ -48,7 +49,18 @@ static void compare(const struct sd_value *ours, const struct sd_value *theirs, 
     }
 }
 
+/* The member "instance" of a /health; 0: there is none. */
+static uint64_t instance_of(const struct sd_value *health)
+{
+    const struct sd_value *value = sd_value_get(health, bs_bytes_text("instance"));
+    char text[17] = "";
+    if (value && value->type == SD_STRING && value->bytes.len < sizeof text)
+        memcpy(text, value->bytes.ptr, value->bytes.len);
+    return strtoull(text, NULL, 16);
+}
+
 struct seen {
+    uint64_t leader; /* the instance that is meant to answer; 0: not known */
     char unready[SR_REASON_MAX], differing[SR_REASON_MAX];
 };
 
@@ -59,12 +71,19 @@ static void read_answer(struct sr_gate *gate, const struct ht_exchange *x, struc
     struct bs_buf own = BS_BUF_INIT, differing = BS_BUF_INIT;
     struct sd_value theirs, ours;
     const struct sd_value *message = NULL, *options = NULL;
+    uint64_t there = 0;
     sr_settings_put_shared(&gate->settings, &own);
     if (sd_json_read(bs_buf_bytes(x->out), &arena, &theirs, NULL) == 0 && theirs.type == SD_MAP) {
         message = sd_value_get(&theirs, bs_bytes_text("message"));
         options = sd_value_get(&theirs, bs_bytes_text("options"));
+        there = instance_of(&theirs);
     }
-    if (x->status != 200)
+    if (there && ret->leader && there != ret->leader)
+        snprintf(ret->unready, sizeof ret->unready,
+                 "%s, which the leader announces, leads to %s: set its option host.name", x->url,
+                 there == sr_gate_instance(gate) ? "this process, which is not it"
+                                                 : "another process");
+    else if (x->status != 200)
         snprintf(ret->unready, sizeof ret->unready, "the leader %s is not ready: %.*s", x->url,
                  message && message->type == SD_STRING ? (int)message->bytes.len : 0,
                  message && message->type == SD_STRING ? (const char *)message->bytes.ptr : "");
@@ -77,6 +96,30 @@ static void read_answer(struct sr_gate *gate, const struct ht_exchange *x, struc
     bs_buf_deinit(&differing);
     bs_buf_deinit(&own);
     bs_arena_deinit(&arena);
+}
+
+uint64_t sr_gate_instance_at(const char *url, int64_t timeout_ms)
+{
+    static const char *const headers[] = {"Accept: application/json", NULL};
+    struct ht_client *client = ht_client_new(1, ANSWER_MAX);
+    struct bs_buf answer = BS_BUF_INIT;
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct sd_value health;
+    struct bs_error err = {0};
+    uint64_t instance = 0;
+    struct ht_exchange x = {.url = url,
+                            .method = "GET",
+                            .target = "/health",
+                            .headers = headers,
+                            .timeout_ms = timeout_ms,
+                            .out = &answer};
+    if (ht_client_ask(client, &x, &err) == 0 &&
+        sd_json_read(bs_buf_bytes(&answer), &arena, &health, NULL) == 0 && health.type == SD_MAP)
+        instance = instance_of(&health);
+    bs_arena_deinit(&arena);
+    bs_buf_deinit(&answer);
+    ht_client_free(client);
+    return instance;
 }
 
 static bool stopping(void *ctx)
@@ -139,7 +182,7 @@ struct state {
 static struct state judge(const struct sr_gate *gate)
 {
     const struct sr_leader *leader = &gate->leader;
-    const char *role = leader->mine ? "leader" : "follower";
+    const char *role = leader->mine ? "leader" : "follower", *why = sr_gate_why_none(gate);
     if (!leader->replayed && gate->failure.code)
         return (struct state){gate->failure.code, "failed", "starting", gate->failure.text};
     if (!leader->replayed)
@@ -149,12 +192,10 @@ static struct state judge(const struct sr_gate *gate)
     if (leader->mine && gate->unwritten[0])
         return (struct state){1, "not-writable", role, gate->unwritten};
     if (leader->mine)
-        return (struct state){0, "ok", role, ""};
+        return (struct state){0, "ok", role, leader->twin ? sr_gate_why_none(gate) : ""};
     if (!sr_gate_other_leads(gate))
         return (struct state){1, sr_gate_unsure(gate) ? "starting" : "no-leader", role,
-                              gate->group_problem[0] ? gate->group_problem
-                              : gate->why_none[0]    ? gate->why_none
-                                                     : "waiting for a leader"};
+                              *why ? why : "waiting for a leader"};
     if (!gate->looked)
         return (struct state){1, "starting", role, "asking the leader whether it is ready"};
     if (gate->unready[0])
@@ -169,10 +210,14 @@ static void watch_once(struct sr_gate *gate, struct ht_client *client)
     char url[SR_URL_MAX] = "";
     pthread_mutex_unlock(&gate->progress);
     sr_journal_ask(gate->journal, BROKER_MS, &away);
+    pthread_mutex_lock(&gate->progress);
+    seen.leader = gate->leader.holder;
+    pthread_mutex_unlock(&gate->progress);
     if (away.code == 0 && !sr_gate_leads(gate, url) && url[0])
         ask_leader(gate, client, url, &seen);
     pthread_mutex_lock(&gate->progress);
-    if (strcmp(url, gate->leader.mine ? "" : gate->leader.url) != 0)
+    if (strcmp(url, gate->leader.mine ? "" : gate->leader.url) != 0 ||
+        seen.leader != gate->leader.holder)
         seen = (struct seen){0}; /* of one that leads no longer */
     note(gate, &away, &seen);
     gate->looked = true;
@@ -224,6 +269,7 @@ int sr_gate_health(struct sr_gate *gate, struct bs_buf *out)
     put_text(out, "listen", gate->listen);
     put_text(out, "topic", gate->settings.topic);
     put_text(out, "role", state.role);
+    bs_buf_printf(out, ",\"instance\":\"%016llx\"", (unsigned long long)leader->instance);
     if (leader->url[0])
         put_text(out, "leader", leader->url);
     else

@@ -17,6 +17,11 @@ static const struct bs_event leading = {"registry.leader", BS_LOG_INFO,
                                         "This process leads: it alone writes to the topic."};
 static const struct bs_event following = {"registry.follower", BS_LOG_INFO,
                                           "Another process leads: writes are forwarded to it."};
+static const struct bs_event same_url = {
+    "registry.same-url", BS_LOG_ERROR,
+    "Another process that runs announces the URL of this one, so what is forwarded to it may go "
+    "astray: give each a host of its own, as /health says. This process leads only if the group "
+    "says so."};
 static const struct bs_event claim_failed = {
     "registry.claim-failed", BS_LOG_WARN,
     "This process wants to lead and cannot write to the topic; it goes on trying."};
@@ -144,13 +149,14 @@ static void on_problem(void *ctx, const char *text, bool foreign)
     pthread_mutex_unlock(&gate->progress);
 }
 
-void sr_gate_gone(struct sr_gate *gate, const char *url)
+bool sr_gate_gone(struct sr_gate *gate, const char *url)
 {
+    bool gone;
     pthread_mutex_lock(&gate->progress);
-    if (gate->leader.eligible)
-        sr_leader_gone(&gate->leader, url);
+    gone = gate->leader.eligible && sr_leader_gone(&gate->leader, url);
     pthread_cond_broadcast(&gate->turn);
     pthread_mutex_unlock(&gate->progress);
+    return gone;
 }
 
 static void join_group(struct sr_gate *gate)
@@ -187,10 +193,34 @@ static bool wants_probe(const struct sr_gate *gate)
     return sr_gate_unsure(gate) && gate->leader.replayed && gate->leader.own_url[0];
 }
 
+/* The last claim names this process's own URL: was that its life before, or another's that runs? */
+static void probe_own(struct sr_gate *gate)
+{
+    uint64_t there = sr_gate_instance_at(gate->leader.own_url, PROBE_MS);
+    pthread_mutex_lock(&gate->progress);
+    gate->probed = true;
+    if (there && there != gate->leader.instance)
+        sr_leader_twin(&gate->leader);
+    pthread_mutex_unlock(&gate->progress);
+}
+
+static bool wants_probe_own(const struct sr_gate *gate)
+{
+    const struct sr_leader *leader = &gate->leader;
+    return !gate->probed && leader->replayed && leader->own_url[0] && !leader->mine &&
+           strcmp(leader->url, leader->own_url) == 0;
+}
+
 /* One thing to do, with progress unlocked meanwhile; false: nothing. */
 static bool act(struct sr_gate *gate, bool *joined, int64_t *ret_wait_ms)
 {
-    int64_t epoch = sr_leader_wants(&gate->leader, sr_gate_now_ms(), ret_wait_ms);
+    int64_t epoch;
+    if (wants_probe_own(gate)) {
+        pthread_mutex_unlock(&gate->progress);
+        probe_own(gate);
+        pthread_mutex_lock(&gate->progress);
+    }
+    epoch = sr_leader_wants(&gate->leader, sr_gate_now_ms(), ret_wait_ms);
     if (epoch) {
         sr_leader_claim_begin(&gate->leader);
         pthread_mutex_unlock(&gate->progress);
@@ -228,7 +258,7 @@ static bool act(struct sr_gate *gate, bool *joined, int64_t *ret_wait_ms)
 static void *lead(void *arg)
 {
     struct sr_gate *gate = arg;
-    bool joined = false, followed = false;
+    bool joined = false, followed = false, told = false;
     pthread_mutex_lock(&gate->progress);
     while (!gate->stop) {
         int64_t wait_ms;
@@ -240,6 +270,9 @@ static void *lead(void *arg)
         if (follows && !followed)
             bs_log(&following, "epoch %lld, %s", (long long)gate->leader.epoch, gate->leader.url);
         followed = follows;
+        if (gate->leader.twin && !told)
+            bs_log(&same_url, "%s", gate->leader.own_url);
+        told = gate->leader.twin;
         until = sr_gate_after(wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS);
         pthread_cond_timedwait(&gate->turn, &gate->progress, &until);
     }

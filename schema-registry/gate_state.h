@@ -80,7 +80,12 @@ bool sr_gate_unsure(const struct sr_gate *gate); /* it has to be looked for */
 /* gate_replay.c: the callbacks of the journal's thread. */
 int sr_gate_open_journal(struct sr_gate *gate, struct bs_error *err);
 
+/* With progress locked: what is known of the reason that nobody leads, or "". */
+const char *sr_gate_why_none(const struct sr_gate *gate);
+
 /* gate_health.c */
+/* Which process answers at that URL; 0: none, or none that says it. */
+uint64_t sr_gate_instance_at(const char *url, int64_t timeout_ms);
 int sr_gate_start_watching(struct sr_gate *gate, struct bs_error *err);
 
 /* gate_lead.c; it ends the watching thread too. */

@@ -14,7 +14,8 @@ static bool leaps(const struct sr_leader *leader, int64_t epoch)
     return epoch - leader->epoch > SR_EPOCH_LEAP || epoch > SR_EPOCH_MAX;
 }
 
-static void begin_epoch(struct sr_leader *leader, int64_t epoch, int64_t offset, const char *url)
+static void begin_epoch(struct sr_leader *leader, int64_t epoch, int64_t offset, const char *url,
+                        uint64_t holder)
 {
     if (leader->start_count == SR_EPOCHS_KEPT)
         memmove(leader->starts, leader->starts + 1, --leader->start_count * sizeof *leader->starts);
@@ -22,6 +23,7 @@ static void begin_epoch(struct sr_leader *leader, int64_t epoch, int64_t offset,
     leader->starts[leader->start_count++].offset = offset;
     leader->epoch = epoch;
     leader->mine = false;
+    leader->holder = holder;
     snprintf(leader->url, sizeof leader->url, "%s", url);
 }
 
@@ -35,7 +37,7 @@ bool sr_leader_record(struct sr_leader *leader, int64_t epoch, int64_t offset)
     if (epoch < leader->epoch || leaps(leader, epoch))
         return false;
     if (epoch > leader->epoch) /* compaction has taken its claim, which a later one has followed */
-        begin_epoch(leader, epoch, offset, "");
+        begin_epoch(leader, epoch, offset, "", 0);
     return true;
 }
 
@@ -46,6 +48,7 @@ bool sr_leader_claim(struct sr_leader *leader, const struct sr_claim *claim, int
     leader->records = true;
     if (epoch >= 0 && epoch == leader->epoch && claim->epoch == epoch) {
         snprintf(leader->url, sizeof leader->url, "%s", claim->url);
+        leader->holder = claim->instance;
         leader->others = false;
         if (claim->url[0] == '\0')
             leader->mine = false;
@@ -54,9 +57,14 @@ bool sr_leader_claim(struct sr_leader *leader, const struct sr_claim *claim, int
     if (claim->epoch <= leader->epoch || (epoch >= 0 && epoch < leader->epoch) ||
         leaps(leader, claim->epoch))
         return false;
-    begin_epoch(leader, claim->epoch, offset, claim->url);
+    begin_epoch(leader, claim->epoch, offset, claim->url, claim->instance);
     leader->mine = claim->instance == leader->instance && claim->url[0];
     leader->others = false;
+    if (claim->instance == leader->gone)
+        leader->deaf = leader->gone;
+    if (leader->replayed && claim->instance != leader->instance && claim->url[0] &&
+        strcmp(claim->url, leader->own_url) == 0)
+        leader->twin = true;
     if (leader->replayed && !leader->mine) /* somebody is there */
         leader->shortcut = false;
     if (leader->owner && !leader->mine && (was_mine || leader->replayed))
@@ -69,13 +77,21 @@ void sr_leader_replayed(struct sr_leader *leader)
     leader->replayed = true;
 }
 
-void sr_leader_gone(struct sr_leader *leader, const char *url)
+bool sr_leader_gone(struct sr_leader *leader, const char *url)
 {
-    if (leader->mine || strcmp(leader->url, url) != 0)
-        return;
+    if (leader->mine || strcmp(leader->url, url) != 0 ||
+        (leader->deaf && leader->holder == leader->deaf))
+        return false;
+    leader->gone = leader->holder;
     leader->shortcut = true;
     leader->url[0] = '\0';
     leader->wait_ms = 0;
+    return true;
+}
+
+void sr_leader_twin(struct sr_leader *leader)
+{
+    leader->twin = true;
 }
 
 void sr_leader_foreign(struct sr_leader *leader, bool foreign)
@@ -101,7 +117,7 @@ static bool may_claim(const struct sr_leader *leader)
         return false;
     if (leader->owner)
         return true;
-    if (!leader->shortcut || leader->others)
+    if (!leader->shortcut || leader->others || leader->twin)
         return false;
     return !leader->records || leader->url[0] == '\0' || strcmp(leader->url, leader->own_url) == 0;
 }

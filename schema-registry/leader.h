@@ -9,7 +9,9 @@
  * Who claims: the owner of the consumer group's partition (group.h), which tells that a leader is
  * gone. Without waiting for the group: a process that starts and finds its own URL in the last
  * claim, or an empty topic, or a leader that has said that it goes; one to which the leader's host
- * says that nothing listens there. Neither, where another product has written since the last claim.
+ * says that nothing listens there. Neither, where another product has written since the last claim,
+ * nor where URLs lead astray: two processes announce the same one, or one under which nothing is
+ * found is that of a process that runs. They would take the lead from each other for ever.
  * After a write whose outcome is unknown: the leader itself, because only a new epoch settles what
  * becomes of that write. */
 #ifndef WEIR_SR_LEADER_H
@@ -44,11 +46,15 @@ struct sr_leader {
     bool eligible, replayed, owner;
     bool shortcut;   /* may claim without being the owner */
     bool foreign;    /* another product has the group */
+    uint64_t gone;   /* the instance that was taken for gone last; 0: none */
+    uint64_t deaf;   /* one that was so, and was not: nothing can be concluded from its URL */
+    bool twin;       /* another process that runs announces own_url */
     bool claiming;   /* a claim of its own is under way */
     int64_t wait_ms; /* no claim before this time */
     /* the topic */
     int64_t epoch;        /* in force; 0 before the first */
     char url[SR_URL_MAX]; /* of its leader; "" when none is known */
+    uint64_t holder;      /* the instance that has claimed it; 0 when that is not known */
     bool mine;            /* this process leads */
     bool records;         /* there are any */
     bool others; /* records without an epoch since the last claim: another product writes */
@@ -67,8 +73,10 @@ bool sr_leader_record(struct sr_leader *leader, int64_t epoch, int64_t offset);
 bool sr_leader_claim(struct sr_leader *leader, const struct sr_claim *claim, int64_t epoch,
                      int64_t offset, int64_t now_ms);
 void sr_leader_replayed(struct sr_leader *leader);
-/* Nothing listens at that URL. */
-void sr_leader_gone(struct sr_leader *leader, const char *url);
+/* Nothing listens at that URL. false: that says nothing, or not of the leader. */
+bool sr_leader_gone(struct sr_leader *leader, const char *url);
+/* Another process answers at this one's URL. */
+void sr_leader_twin(struct sr_leader *leader);
 /* Another product has the group: it writes, and this process must not. */
 void sr_leader_foreign(struct sr_leader *leader, bool foreign);
 void sr_leader_owner(struct sr_leader *leader, bool owner);

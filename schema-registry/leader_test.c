@@ -235,6 +235,50 @@ static void test_old_epochs_are_forgotten(void **state)
     assert_int_equal(sr_leader_held(&leader, 1, 15), -1);
 }
 
+/* A URL under which nothing is found is that of a process that runs: once, not again and again. */
+static void test_gone_and_not(void **state)
+{
+    struct sr_leader leader = fresh();
+    (void)state;
+    claim(&leader, 1, OTHER, 0);
+    sr_leader_replayed(&leader);
+    assert_true(sr_leader_gone(&leader, "http://other:1"));
+    assert_int_equal(wants(&leader, 0), 2);
+    claim(&leader, 2, ME, 5);
+    assert_false(sr_leader_gone(&leader, "http://other:1"));
+    claim(&leader, 3, OTHER, 6); /* the group's owner, which was there all the time */
+    assert_int_equal(leader.holder, OTHER);
+    assert_false(sr_leader_gone(&leader, "http://other:1"));
+    assert_string_equal(leader.url, "http://other:1");
+    assert_int_equal(wants(&leader, 10000), 0);
+    claim(&leader, 4, THIRD, 7);
+    assert_true(sr_leader_gone(&leader, "http://third:1"));
+}
+
+/* Two processes announce one URL: the one that the group names leads. */
+static void test_twin(void **state)
+{
+    struct sr_leader leader = fresh();
+    const struct sr_claim twin = {.epoch = 2, .instance = OTHER, .url = "http://me:1"};
+    (void)state;
+    sr_leader_replayed(&leader);
+    claim(&leader, 1, ME, 0);
+    assert_true(leader.mine);
+    assert_true(sr_leader_claim(&leader, &twin, -1, 5, 1000));
+    assert_true(leader.twin);
+    assert_false(leader.mine);
+    assert_int_equal(wants(&leader, 100000), 0);
+    sr_leader_owner(&leader, true);
+    assert_int_equal(wants(&leader, 100000), 3);
+    leader = fresh();
+    assert_true(sr_leader_claim(&leader, &twin, -1, 5, 1000)); /* before the end: an earlier life */
+    sr_leader_replayed(&leader);
+    assert_false(leader.twin);
+    assert_int_equal(wants(&leader, 0), 3);
+    sr_leader_twin(&leader); /* it answers */
+    assert_int_equal(wants(&leader, 100000), 0);
+}
+
 /* ---- bundle ---- */
 
 static struct sr_record gone(const char *subject, int version)
@@ -487,6 +531,8 @@ int main(void)
         cmocka_unit_test(test_gone_and_not_eligible),
         cmocka_unit_test(test_another_product_has_the_group),
         cmocka_unit_test(test_old_epochs_are_forgotten),
+        cmocka_unit_test(test_gone_and_not),
+        cmocka_unit_test(test_twin),
         cmocka_unit_test(test_bundle_carries_the_rest),
         cmocka_unit_test(test_bundle_has_ranges),
         cmocka_unit_test(test_bundle_has_a_bound),

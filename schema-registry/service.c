@@ -59,7 +59,7 @@ bool sr_begin_without_store(struct sr_call *call, void *service, struct ht_reque
 {
     *call = (struct sr_call){.service = service, .request = request, .response = response};
     bs_metric_add(&call->service->requests, 1);
-    return negotiate(call) && sr_access_begin(call);
+    return negotiate(call) && !sr_forward_misled(call) && sr_access_begin(call);
 }
 
 bool sr_begin(struct sr_call *call, void *service, struct ht_request *request,
