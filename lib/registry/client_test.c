@@ -335,6 +335,8 @@ static void test_secure(void **state)
                   "bearer.auth.token is not set");
     expect_option(f, "bearer.auth.credentials.source=OAUTHBEARER;bearer.auth.token=s3cret",
                   BS_EUNSUPPORTED, "tokens are not fetched here");
+    expect_option(f, "proxy.host=p;proxy.port=1", BS_EUNSUPPORTED, "http_proxy");
+    expect_option(f, "url.randomize=true;missing.cache.size=5", 0, "none");
     expect_option(f, "bearer.auth.issuer.endpoint.url=http://x", BS_EUNSUPPORTED,
                   "tokens are not fetched here");
     expect_option(f, "bearer.auth.token=s3cret\nX-Other:1", BS_EINVAL, "a control character");

@@ -16,6 +16,11 @@
     "tokens are not fetched here; give one that was, in bearer.auth.token, or sign in by user " \
     "and "                                                                                      \
     "password"
+#define NO_MISSING "what a registry has not is asked for again each time"
+#define NO_ORDER   "URLs are tried from the one that answered last"
+#define NO_PROXY                                                                                   \
+    "a proxy is named in the environment, http_proxy=http://HOST:PORT or https_proxy, as libcurl " \
+    "reads it"
 #define NO_STORE "a PEM file has no password of its own"
 
 static const struct bs_option ROWS[] = {
@@ -145,6 +150,36 @@ static const struct bs_option ROWS[] = {
      .type = BS_OPT_BOOL,
      .flags = BS_OPT_IGNORED,
      .doc = "Weir writes Avro schemas without Connect's attributes"},
+    {.name = "avro.fail.on.trailing.data",
+     .type = BS_OPT_BOOL,
+     .flags = BS_OPT_IGNORED,
+     .doc = "bytes behind a value are always an error"},
+    {.name = "latest.cache.size",
+     .type = BS_OPT_INT,
+     .flags = BS_OPT_IGNORED,
+     .doc = "max.schemas.per.subject is the bound"},
+    {.name = "missing.cache.size", .type = BS_OPT_INT, .flags = BS_OPT_IGNORED, .doc = NO_MISSING},
+    {.name = "missing.id.cache.ttl.sec",
+     .type = BS_OPT_INT,
+     .flags = BS_OPT_IGNORED,
+     .doc = NO_MISSING},
+    {.name = "missing.version.cache.ttl.sec",
+     .type = BS_OPT_INT,
+     .flags = BS_OPT_IGNORED,
+     .doc = NO_MISSING},
+    {.name = "missing.schema.cache.ttl.sec",
+     .type = BS_OPT_INT,
+     .flags = BS_OPT_IGNORED,
+     .doc = NO_MISSING},
+    {.name = "url.randomize", .type = BS_OPT_BOOL, .flags = BS_OPT_IGNORED, .doc = NO_ORDER},
+    {.name = "schema.registry.url.randomize",
+     .type = BS_OPT_BOOL,
+     .flags = BS_OPT_IGNORED,
+     .doc = NO_ORDER},
+    {.name = "use.apache.http.client",
+     .type = BS_OPT_BOOL,
+     .flags = BS_OPT_IGNORED,
+     .doc = "there is one HTTP client"},
     {.name = "schemas.cache.config",
      .type = BS_OPT_INT,
      .flags = BS_OPT_IGNORED,
@@ -178,6 +213,12 @@ static const struct bs_option ROWS[] = {
      .type = BS_OPT_BOOL,
      .flags = BS_OPT_IGNORED,
      .doc = "tags are inherited by the registry's own rules"},
+    {.name = "use.schema.guid",
+     .type = BS_OPT_STRING,
+     .flags = BS_OPT_REFUSED,
+     .doc = "use.schema.id takes the number of the same schema"},
+    {.name = "proxy.host", .type = BS_OPT_STRING, .flags = BS_OPT_REFUSED, .doc = NO_PROXY},
+    {.name = "proxy.port", .type = BS_OPT_INT, .flags = BS_OPT_REFUSED, .doc = NO_PROXY},
     {.name = "rule.executors", .type = BS_OPT_STRING, .flags = BS_OPT_REFUSED, .doc = NO_RULES},
     {.name = "rule.actions", .type = BS_OPT_STRING, .flags = BS_OPT_REFUSED, .doc = NO_RULES},
     {.name = "bearer.auth.credentials.source",
