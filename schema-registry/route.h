@@ -11,7 +11,7 @@ extern const size_t sr_route_count;
 ht_handler sr_subjects_list, sr_subject_lookup, sr_subject_versions, sr_version_get,
     sr_version_schema, sr_version_referrers, sr_subject_metadata;
 /* route_register.c */
-void sr_register(struct sr_call *call, struct sr_input *input); /* not in import mode */
+void sr_register(struct sr_call *call, struct sr_input *input);
 ht_handler sr_version_register;
 /* route_tags.c */
 ht_handler sr_version_tags;

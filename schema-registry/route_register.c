@@ -143,19 +143,36 @@ static bool append_version(struct sr_call *call, const struct sr_input *input)
     return true;
 }
 
-/* What stands for the same under the subject: any version, or only the latest where "-1" asks for
- * that. One that asks for its number is new in any case. */
+/* The newest live version with that id that has the content: the same may have been imported under
+ * several ids. */
+static const struct sr_version *version_of_id(struct sr_call *call, const struct sr_input *input)
+{
+    const struct sr_subject *subject = sr_store_subject(call->store, call->subject);
+    for (size_t i = subject ? subject->count : 0; i-- > 0;) {
+        const struct sr_version *version = &subject->versions[i];
+        if (!version->deleted && version->entry->id == input->id)
+            return sr_version_has(call->store, call->subject, version, &input->content) ? version
+                                                                                        : NULL;
+    }
+    return NULL;
+}
+
+/* What stands for the same under the subject: any version, of that id where one is given, or only
+ * the latest where "-1" asks for that. One that asks for its number is new, unless that number has
+ * the id it asks for and the content. */
 static const struct sr_version *known_version(struct sr_call *call, const struct sr_input *input)
 {
-    const struct sr_version *found = NULL;
-    if (input->version == 0) {
-        found = sr_content_find(call->store, call->subject, &input->content, false);
-    } else if (input->version == -1) {
-        found = sr_subject_version(sr_store_subject(call->store, call->subject), -1, false);
-        if (found && !sr_version_has(call->store, call->subject, found, &input->content))
-            found = NULL;
-    }
-    return found && (input->id < 0 || found->entry->id == input->id) ? found : NULL;
+    const struct sr_version *found;
+    if (input->version == 0)
+        return input->id >= 0 ? version_of_id(call, input)
+                              : sr_content_find(call->store, call->subject, &input->content, false);
+    if (input->version > 0 && input->id < 0)
+        return NULL;
+    found = sr_subject_version(sr_store_subject(call->store, call->subject), input->version, false);
+    return found && (input->id < 0 || found->entry->id == input->id) &&
+                   sr_version_has(call->store, call->subject, found, &input->content)
+               ? found
+               : NULL;
 }
 
 static void number_content(struct sr_call *call, struct sr_input *input)
@@ -230,7 +247,7 @@ static void import_version(struct sr_call *call, struct sr_input *input)
         sr_again(call); /* the mode has changed while this waited to be the writer */
         return;
     }
-    if (input->id < 0) {
+    if (input->id < 0) { /* what is live has been looked for before */
         sr_fail_mode(call, "is not in read-write mode");
         return;
     }
@@ -245,6 +262,10 @@ static void import_version(struct sr_call *call, struct sr_input *input)
         return;
     }
     sd_schema_unref(schema);
+    if ((version = known_version(call, input))) {
+        sr_put_registered(call, call->subject, version);
+        return;
+    }
     /* A soft-deleted one too: its id names its schema until it is deleted for good. */
     version = sr_subject_version(subject, input->version, true);
     if ((entry && !sr_content_same_digest(&entry->content, &input->content)) ||
@@ -271,13 +292,20 @@ static void import_version(struct sr_call *call, struct sr_input *input)
         sr_fail(call, 50001, "Another process writes to the topic at the same time");
 }
 
-/* Known already, without becoming a writer? true: the response is set. */
+static bool imports(struct sr_call *call)
+{
+    return sr_mode_import(sr_store_mode(call->store, call->subject));
+}
+
+/* Known already, without becoming a writer? true: the response is set. What is imported is taken as
+ * it comes. */
 static bool answer_known(struct sr_call *call, struct sr_input input)
 {
     const struct sr_version *known;
     struct sd_schema *schema = NULL;
     struct bs_error err = {0};
-    bool complete = input.empty || input.keep_tags || sr_input_has_presets(call);
+    bool complete =
+        !imports(call) && (input.empty || input.keep_tags || sr_input_has_presets(call));
     if (complete && !sr_input_complete(call, &input))
         return true;
     if (sr_input_parse(call, &input, false, &schema, &err) < 0) {
@@ -306,8 +334,13 @@ void sr_register(struct sr_call *call, struct sr_input *input)
 {
     if (sr_follows(call))
         register_at_leader(call, input);
-    else if (!answer_known(call, *input) && sr_become_subject_writer(call))
-        register_new(call, input);
+    else if (answer_known(call, *input))
+        return;
+    else if (!imports(call)) {
+        if (sr_become_subject_writer(call))
+            register_new(call, input);
+    } else if (sr_become_writer(call))
+        import_version(call, input);
 }
 
 /* A large schema is not parsed on a thread that serves connections; it may have to wait to be
@@ -325,12 +358,10 @@ int sr_version_register(void *ctx, struct ht_request *request, struct ht_respons
         struct sr_input input;
         if (waits_to_parse(&call) || !sr_input_read(&call, &input))
             return sr_end(&call);
-        if (!sr_mode_import(sr_store_mode(call.store, call.subject)))
-            sr_register(&call, &input);
-        else if (input.empty)
+        if (input.empty && imports(&call))
             sr_fail(&call, 42201, "Empty schema");
-        else if (sr_become_writer(&call))
-            import_version(&call, &input);
+        else
+            sr_register(&call, &input);
     }
     return sr_end(&call);
 }
