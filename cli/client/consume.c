@@ -56,8 +56,11 @@ static const struct argp_option OPTIONS[] = {
     {.name = "format",
      .key = 'f',
      .arg = "FORMAT",
-     .doc = "Of values: string (default), json, avro (by the registry), avro-json (the same in "
-            "Avro's JSON encoding), hex"},
+     .doc =
+         "Of values: string (default), json, avro (by the registry, as JSON; bytes and fixed, so "
+         "decimals too, are base64, as weir produce takes them), avro-json (Avro's own JSON "
+         "encoding: {\"branch\": value} in unions, one character for each byte; NaN has a "
+         "form), hex"},
     {.name = "key-format", .key = KEY_KEY_FORMAT, .arg = "FORMAT", .doc = "Of keys; string"},
     {.name = "schema",
      .key = KEY_SCHEMA,

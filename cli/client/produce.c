@@ -31,8 +31,10 @@ static const struct argp_option OPTIONS[] = {
     {.name = "format",
      .key = 'f',
      .arg = "FORMAT",
-     .doc = "Of values: string (default), json, avro (JSON lines, written by a schema), avro-json "
-            "(the same in Avro's JSON encoding: {\"branch\": value} in unions), hex"},
+     .doc = "Of values: string (default), json, avro (JSON lines, written by a schema; bytes and "
+            "fixed, so decimals too, are base64, as weir consume prints them), avro-json "
+            "(Avro's own JSON encoding: {\"branch\": value} in unions, one character for each "
+            "byte), hex"},
     {.name = "key-format", .key = KEY_KEY_FORMAT, .arg = "FORMAT", .doc = "Of keys; string"},
     {.name = "key-separator",
      .key = 'k',

@@ -208,6 +208,40 @@ static void metrics_print_by_family(void **state)
     bs_buf_deinit(&out);
 }
 
+static void base64_goes_both_ways(void **state)
+{
+    static const struct {
+        const char *plain, *text;
+    } PAIRS[] = {{"", ""},
+                 {"f", "Zg=="},
+                 {"fo", "Zm8="},
+                 {"foo", "Zm9v"},
+                 {"foob", "Zm9vYg=="},
+                 {"\xff\xfe\xfd", "//79"},
+                 {"\xfb\xf0", "+/A="}};
+    static const char *const BAD[] = {"Z",    "Zg",   "Zg=",   "Zg===",   "=",
+                                      "====", "Zh==", "Zm9=",  "Z=g=",    "Zm9v ",
+                                      "Zm 9", "Zm-_", "12.50", "Zg==Zm9v"};
+    struct bs_buf buf = BS_BUF_INIT;
+    (void)state;
+    for (size_t i = 0; i < sizeof PAIRS / sizeof *PAIRS; i++) {
+        bs_buf_reset(&buf);
+        bs_buf_put_base64(&buf, bs_bytes_text(PAIRS[i].plain));
+        assert_string_equal(bs_buf_text(&buf), PAIRS[i].text);
+        bs_buf_reset(&buf);
+        assert_true(bs_buf_put_base64_decoded(&buf, bs_bytes_text(PAIRS[i].text)));
+        assert_string_equal(bs_buf_text(&buf), PAIRS[i].plain);
+        assert_int_equal(bs_base64_decoded_size(bs_bytes_text(PAIRS[i].text)), buf.len);
+    }
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        bs_buf_reset(&buf);
+        bs_buf_puts(&buf, "kept");
+        assert_false(bs_buf_put_base64_decoded(&buf, bs_bytes_text(BAD[i])));
+        assert_string_equal(bs_buf_text(&buf), "kept");
+    }
+    bs_buf_deinit(&buf);
+}
+
 static void outside_sizes_can_fail(void **state)
 {
     (void)state;
@@ -229,6 +263,7 @@ int main(void)
         cmocka_unit_test(arena_gives_aligned_memory_and_resets),
         cmocka_unit_test(options_are_checked_and_name_their_source),
         cmocka_unit_test(metrics_print_by_family),
+        cmocka_unit_test(base64_goes_both_ways),
         cmocka_unit_test(outside_sizes_can_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -163,6 +163,57 @@ void bs_buf_put_json_string(struct bs_buf *buf, const char *text, size_t len)
     bs_buf_put_u8(buf, '"');
 }
 
+static const char BASE64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void bs_buf_put_base64(struct bs_buf *buf, struct bs_bytes bytes)
+{
+    for (size_t i = 0; i < bytes.len; i += 3) {
+        size_t left = bytes.len - i;
+        uint32_t v = (uint32_t)bytes.ptr[i] << 16 |
+                     (left > 1 ? (uint32_t)bytes.ptr[i + 1] << 8 : 0) |
+                     (left > 2 ? bytes.ptr[i + 2] : 0);
+        char four[4] = {BASE64[v >> 18], BASE64[v >> 12 & 63], left > 1 ? BASE64[v >> 6 & 63] : '=',
+                        left > 2 ? BASE64[v & 63] : '='};
+        bs_buf_put(buf, four, 4);
+    }
+}
+
+static size_t base64_pads(struct bs_bytes text)
+{
+    if (text.len == 0 || text.ptr[text.len - 1] != '=')
+        return 0;
+    return text.len > 1 && text.ptr[text.len - 2] == '=' ? 2 : 1;
+}
+
+size_t bs_base64_decoded_size(struct bs_bytes text)
+{
+    return text.len < 4 ? 0 : text.len / 4 * 3 - base64_pads(text);
+}
+
+bool bs_buf_put_base64_decoded(struct bs_buf *buf, struct bs_bytes text)
+{
+    size_t before = buf->len, pads = base64_pads(text);
+    if (text.len % 4)
+        return false;
+    for (size_t i = 0; i < text.len; i += 4) {
+        size_t digits = i + 4 == text.len ? 4 - pads : 4;
+        uint32_t v = 0;
+        bool well = true;
+        for (size_t k = 0; k < 4 && well; k++) {
+            const char *at = k < digits && text.ptr[i + k] ? strchr(BASE64, text.ptr[i + k]) : NULL;
+            well = at || k >= digits;
+            v = v << 6 | (at ? (uint32_t)(at - BASE64) : 0);
+        }
+        if (!well || (digits == 2 && v & 0xffff) || (digits == 3 && v & 0xff)) {
+            buf->len = before; /* no digit, or bits that no byte has */
+            return false;
+        }
+        for (size_t k = 0; k + 1 < digits; k++)
+            bs_buf_put_u8(buf, (uint8_t)(v >> (16 - 8 * k)));
+    }
+    return true;
+}
+
 const char *bs_buf_text(struct bs_buf *buf)
 {
     *bs_buf_reserve(buf, 1) = '\0';

@@ -39,6 +39,12 @@ void bs_buf_vprintf(struct bs_buf *buf, const char *fmt, va_list ap);
 /* The text of a JSON string literal, quotes included (RFC 8259); bytes that are not UTF-8 become
  * U+FFFD. */
 void bs_buf_put_json_string(struct bs_buf *buf, const char *text, size_t len);
+/* Base64 (RFC 4648, section 4), padded, without quotes. */
+void bs_buf_put_base64(struct bs_buf *buf, struct bs_bytes bytes);
+/* What a padded base64 text stands for, appended; false, and nothing appended: it is none. */
+bool bs_buf_put_base64_decoded(struct bs_buf *buf, struct bs_bytes text);
+/* How many bytes that is, for a text that is base64. */
+size_t bs_base64_decoded_size(struct bs_bytes text);
 const char *bs_buf_text(struct bs_buf *buf); /* NUL-terminated; valid until the next put */
 static inline struct bs_bytes bs_buf_bytes(const struct bs_buf *buf)
 {

@@ -62,6 +62,21 @@ int bs_error_wrap(struct bs_error *err, const char *fmt, ...)
     return err->code;
 }
 
+void bs_error_hint(struct bs_error *err, const char *fmt, ...)
+{
+    va_list ap;
+    size_t n;
+    if (err == NULL)
+        return;
+    n = strlen(err->text);
+    n += (size_t)snprintf(err->text + n, sizeof err->text - n, "\n  hint: ");
+    if (n < sizeof err->text) {
+        va_start(ap, fmt);
+        vsnprintf(err->text + n, sizeof err->text - n, fmt, ap);
+        va_end(ap);
+    }
+}
+
 int bs_error_from_sys(int sys)
 {
     switch (sys) {

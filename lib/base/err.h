@@ -61,6 +61,9 @@ int bs_error_set(struct bs_error *err, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* Puts "formatted: " before what err says; keeps and returns its code. */
 int bs_error_wrap(struct bs_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Puts a line "hint: formatted" behind what err says; keeps its code. */
+void bs_error_hint(struct bs_error *err, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* As bs_error_set with the text of errno value `sys` appended (": No such file …"); the code is
  * chosen from sys (ENOENT gives BS_ENOTFOUND, ENOSPC BS_ENOSPC, …). */
 int bs_error_sys(struct bs_error *err, int sys, const char *fmt, ...)

@@ -334,17 +334,31 @@ int rc_serializer_pick(struct rc_serializer *s, const char *topic, const struct 
     return 0;
 }
 
-int rc_writing_put(const struct rc_writing *writing, const struct sd_value *value,
-                   struct bs_buf *out, struct bs_error *err)
+static int put(const struct rc_writing *writing, const struct sd_value *value, bool base64,
+               struct bs_buf *out, struct bs_error *err)
 {
+    const struct sd_node *schema = sd_schema_root(writing->schema);
     size_t before = out->len;
     int rc;
     if (!writing->in_header)
         sd_envelope_put(out, writing->id);
-    rc = sd_payload_write(sd_schema_root(writing->schema), value, out, err);
+    rc = base64 ? sd_payload_write_base64(schema, value, out, err)
+                : sd_payload_write(schema, value, out, err);
     if (rc < 0)
         out->len = before;
     return rc;
+}
+
+int rc_writing_put(const struct rc_writing *writing, const struct sd_value *value,
+                   struct bs_buf *out, struct bs_error *err)
+{
+    return put(writing, value, false, out, err);
+}
+
+int rc_writing_put_base64(const struct rc_writing *writing, const struct sd_value *value,
+                          struct bs_buf *out, struct bs_error *err)
+{
+    return put(writing, value, true, out, err);
 }
 
 const char *rc_schema_header(bool key)

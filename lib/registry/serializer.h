@@ -40,6 +40,9 @@ int rc_serializer_pick(struct rc_serializer *serializer, const char *topic,
  * record without key or value has none of this: null stays null. */
 int rc_writing_put(const struct rc_writing *writing, const struct sd_value *value,
                    struct bs_buf *out, struct bs_error *err);
+/* The same of a value that sd_json_write wrote as JSON: see sd_avro_write_base64. */
+int rc_writing_put_base64(const struct rc_writing *writing, const struct sd_value *value,
+                          struct bs_buf *out, struct bs_error *err);
 /* Name of the header for keys or values. */
 const char *rc_schema_header(bool key);
 

@@ -489,7 +489,13 @@ static void test_raw_bytes(void **state)
     sd_schema_unref(string);
     value = (struct sd_value){.type = SD_LONG};
     assert_true(rc_writing_put(&writing, &value, &out, NULL) < 0);
+    value = (struct sd_value){.type = SD_STRING, .bytes = bs_bytes_text("a+b=")};
+    assert_int_equal(rc_writing_put_base64(&writing, &value, &out, NULL), BS_ESYNTAX);
     assert_int_equal(out.len, 7);
+    value.bytes = bs_bytes_text("AGE=");
+    assert_int_equal(rc_writing_put_base64(&writing, &value, &out, NULL), 0);
+    assert_int_equal(out.len, 14);
+    assert_memory_equal(out.data + 7, "\0\0\0\0\1\0a", 7);
     bs_buf_deinit(&out);
     bs_arena_deinit(&arena);
     sd_schema_unref(bytes);

@@ -31,6 +31,12 @@ int sd_avro_field(const struct sd_node *record, struct bs_bytes record_bytes, si
  * the first that it can be turned into. */
 int sd_avro_write(const struct sd_node *schema, const struct sd_value *value, struct bs_buf *out,
                   struct bs_error *err);
+/* As sd_avro_write, but an SD_STRING goes into bytes and fixed as the base64 that sd_json_write
+ * wrote of them: it turns that JSON back. BS_ESYNTAX: it is not base64, has another size than the
+ * fixed, or a union that takes both text and bytes, or bytes of two types, leaves open which it is.
+ */
+int sd_avro_write_base64(const struct sd_node *schema, const struct sd_value *value,
+                         struct bs_buf *out, struct bs_error *err);
 
 /* Resolution (reader ≠ writer): a plan made once per pair, then applied to many. */
 struct sd_resolver;
@@ -75,10 +81,12 @@ int sd_schema_id_split(struct bs_bytes header, struct bs_bytes message, struct s
                        struct bs_bytes *ret_payload, struct bs_error *err);
 void sd_schema_id_header(const uint8_t guid[16], uint8_t ret[SD_SCHEMA_HEADER_SIZE]);
 
-/* A payload: as sd_avro_write and sd_avro_read, but when the schema as a whole is `bytes` the bytes
- * are the payload, without their length. */
+/* A payload: as sd_avro_write, sd_avro_write_base64 and sd_avro_read, but when the schema as a
+ * whole is `bytes` the bytes are the payload, without their length. */
 int sd_payload_write(const struct sd_node *schema, const struct sd_value *value, struct bs_buf *out,
                      struct bs_error *err);
+int sd_payload_write_base64(const struct sd_node *schema, const struct sd_value *value,
+                            struct bs_buf *out, struct bs_error *err);
 int sd_payload_read(const struct sd_node *schema, struct bs_bytes payload, struct bs_arena *arena,
                     struct sd_value *ret, struct bs_error *err);
 int sd_payload_resolve(const struct sd_resolver *resolver, struct bs_bytes payload,

@@ -337,6 +337,90 @@ static void test_multiplying_values_are_bounded(void **state)
     bs_arena_deinit(&arena);
 }
 
+/* Bytes of a record with field "f" of that type, from the JSON of the field; a refusal's code. */
+static int from_base64(const char *type, const char *json, struct bs_buf *out, struct bs_error *err)
+{
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct bs_buf text = BS_BUF_INIT, member = BS_BUF_INIT;
+    struct sd_schema *schema = NULL;
+    struct sd_value value;
+    int rc;
+    bs_buf_printf(&text,
+                  "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"f\",\"type\":%s}]}",
+                  type);
+    bs_buf_printf(&member, "{\"f\":%s}", json);
+    assert_int_equal(sd_schema_parse(bs_buf_bytes(&text), true, NULL, 0, &schema, err), 0);
+    assert_int_equal(sd_json_read(bs_buf_bytes(&member), &arena, &value, err), 0);
+    rc = sd_avro_write_base64(sd_schema_root(schema), &value, out, err);
+    if (rc == 0) { /* what is printed of it is what was read */
+        bs_buf_reset(&text);
+        assert_int_equal(
+            sd_avro_read(sd_schema_root(schema), bs_buf_bytes(out), &arena, &value, err), 0);
+        assert_int_equal(sd_json_write(&value, true, &text, err), 0);
+        assert_string_equal(bs_buf_text(&text), bs_buf_text(&member));
+    }
+    sd_schema_unref(schema);
+    bs_buf_deinit(&text);
+    bs_buf_deinit(&member);
+    bs_arena_deinit(&arena);
+    return rc;
+}
+
+#define FIXED2 "{\"type\":\"fixed\",\"name\":\"F2\",\"size\":2}"
+#define FIXED3 "{\"type\":\"fixed\",\"name\":\"F3\",\"size\":3}"
+#define LETTER "{\"type\":\"enum\",\"name\":\"L\",\"symbols\":[\"AAAA\",\"B\"]}"
+
+static void test_base64(void **state)
+{
+    static const struct {
+        const char *type, *json, *bytes; /* bytes NULL: refused */
+        size_t len;
+        const char *why;
+    } CASES[] = {
+        {"\"bytes\"", "\"AP8=\"", "\x04\x00\xff", 3, NULL},
+        {"\"bytes\"", "\"\"", "\0", 1, NULL},
+        {FIXED2, "\"AP8=\"", "\x00\xff", 2, NULL},
+        {"{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"precision\":9,\"scale\":2}", "\"+y4=\"",
+         "\x04\xfb\x2e", 3, NULL},
+        {"[\"null\",\"bytes\"]", "\"AP8=\"", "\x02\x04\x00\xff", 4, NULL},
+        {"[\"null\"," FIXED2 "," FIXED3 "]", "\"AP8B\"", "\x04\x00\xff\x01", 4, NULL},
+        {"[" LETTER ",\"bytes\"]", "\"AP8=\"", "\x02\x04\x00\xff", 4, NULL},
+        {"{\"type\":\"array\",\"items\":\"bytes\"}", "[\"AP8=\",\"AQ==\"]",
+         "\x04\x04\x00\xff\x02\x01\x00", 7, NULL},
+        {"{\"type\":\"map\",\"values\":" FIXED2 "}", "{\"k\":\"AP8=\"}", "\x02\x02k\x00\xff\x00", 6,
+         NULL},
+        {"\"string\"", "\"AP8=\"", "\x08\x41P8=", 5, NULL},
+        {"\"bytes\"", "\"12.50\"", NULL, 0, "at /f: \"12.50\" is not base64, which bytes takes"},
+        {"\"bytes\"", "\"AP9=\"", NULL, 0, "is not base64"},
+        {FIXED3, "\"AP8=\"", NULL, 0, "at /f: F3 has 3 bytes, the base64 text 2"},
+        {"[\"null\"," FIXED3 "]", "\"AP8=\"", NULL, 0, "at /f: F3 has 3 bytes"},
+        {"[\"null\",\"bytes\"]", "\"12.50\"", NULL, 0, "at /f: \"12.50\" is not base64"},
+        {"[" FIXED2 "," FIXED3 "]", "\"AA==\"", NULL, 0, "no branch of the union"},
+        {"[\"string\",\"bytes\"]", "\"AP8=\"", NULL, 0, "at /f: the union"},
+        {"[\"string\",\"bytes\"]", "\"12.50\"", NULL, 0, "at /f: the union"},
+        {"[\"bytes\"," FIXED2 "]", "\"AP8=\"", NULL, 0, "at /f: the union"},
+        {"[" LETTER ",\"bytes\"]", "\"AAAA\"", NULL, 0, "at /f: the union"},
+    };
+    struct bs_buf out = BS_BUF_INIT;
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct bs_error err = {0};
+        int rc;
+        bs_buf_reset(&out);
+        rc = from_base64(CASES[i].type, CASES[i].json, &out, &err);
+        if (rc != (CASES[i].bytes ? 0 : BS_ESYNTAX))
+            fail_msg("case %zu: %d %s", i, rc, err.text);
+        assert_int_equal(out.len, CASES[i].len);
+        if (CASES[i].bytes)
+            assert_memory_equal(out.data, CASES[i].bytes, out.len);
+        else if (!strstr(err.text, CASES[i].why))
+            fail_msg("case %zu says %s", i, err.text);
+        if (rc != 0) /* without a place for the reason as well */
+            assert_int_equal(from_base64(CASES[i].type, CASES[i].json, &out, NULL), rc);
+    }
+    bs_buf_deinit(&out);
+}
+
 static void test_envelope(void **state)
 {
     struct bs_buf out = BS_BUF_INIT;
@@ -365,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_mutations),
         cmocka_unit_test(test_size_of_a_block_is_checked),
         cmocka_unit_test(test_multiplying_values_are_bounded),
+        cmocka_unit_test(test_base64),
         cmocka_unit_test(test_envelope),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,9 @@
  * Records are matched by name with a guess first: the value's field at the same place, or the next
  * one, mostly has the name that is wanted, so that no search is made per field. Unions: the branch
  * that the value names, else the first whose type is the value's own, else the first that it can be
- * turned into; a branch that fails inside is taken back and the next one tried. */
+ * turned into; a branch that fails inside is taken back and the next one tried. Where text is
+ * base64 for bytes, a union in which it may be text or bytes, or two kinds of bytes, is refused: to
+ * guess would change data. */
 #include "lib/serde/avro_binary.h"
 
 #include <float.h>
@@ -11,6 +13,7 @@
 
 struct writer {
     struct bs_buf *out;
+    bool base64; /* SD_STRING for bytes and fixed is base64 */
     struct bs_error *err;
 };
 
@@ -108,12 +111,36 @@ static void put_slice(struct bs_buf *out, struct bs_bytes bytes)
     out->len += n + bytes.len;
 }
 
+/* The fault is in the text itself: BS_ESYNTAX. */
+static int write_base64(const struct writer *w, const struct sd_node *node, struct bs_bytes text,
+                        const struct sd_path *path)
+{
+    size_t before = w->out->len, size = bs_base64_decoded_size(text);
+    if (node->kind == SD_AVRO_BYTES)
+        bs_buf_put_varlong(w->out, (int64_t)size);
+    if (!bs_buf_put_base64_decoded(w->out, text)) {
+        w->out->len = before;
+        return sd_avro_fail(w->err, path, BS_ESYNTAX, "\"%.*s\" is not base64, which %s takes here",
+                            (int)(text.len > 80 ? 80 : text.len), (const char *)text.ptr,
+                            node->name ? node->name : "bytes");
+    }
+    if (node->kind == SD_AVRO_FIXED && size != node->size) {
+        w->out->len = before;
+        return sd_avro_fail(w->err, path, BS_ESYNTAX, "%s has %zu bytes, the base64 text %zu",
+                            node->name, node->size, size);
+    }
+    return 0;
+}
+
 static int write_text(const struct writer *w, const struct sd_node *node,
                       const struct sd_value *value, const struct sd_path *path)
 {
     int symbol;
     if (value->type != SD_STRING && value->type != SD_BYTES)
         return mismatch(w, node, value, path);
+    if (w->base64 && value->type == SD_STRING &&
+        (node->kind == SD_AVRO_BYTES || node->kind == SD_AVRO_FIXED))
+        return write_base64(w, node, value->bytes, path);
     switch (node->kind) {
     case SD_AVRO_STRING:
         if (!utf8(value->bytes))
@@ -241,7 +268,8 @@ static int write_map(const struct writer *w, const struct sd_node *node,
 }
 
 /* How well a value goes into a branch: 2 its own type, 1 can be turned into it, 0 not. */
-static int branch_fit(const struct sd_node *branch, const struct sd_value *value)
+static int branch_fit(const struct writer *w, const struct sd_node *branch,
+                      const struct sd_value *value)
 {
     int64_t whole;
     switch ((enum sd_type)value->type) {
@@ -267,7 +295,7 @@ static int branch_fit(const struct sd_node *branch, const struct sd_value *value
         if (branch->kind == SD_AVRO_ENUM)
             return sd_node_symbol(branch, value->bytes) >= 0 ? 2 : 0;
         return branch->kind == SD_AVRO_BYTES ||
-               (branch->kind == SD_AVRO_FIXED && branch->size == value->bytes.len);
+               (branch->kind == SD_AVRO_FIXED && (w->base64 || branch->size == value->bytes.len));
     case SD_BYTES:
         if (branch->kind == SD_AVRO_FIXED)
             return branch->size == value->bytes.len ? 2 : 0;
@@ -303,16 +331,37 @@ static int write_branch(const struct writer *w, const struct sd_node *node, size
     return write_value(w, node->branches[i], value, path, depth + 1);
 }
 
+/* May base64 text mean more than one branch of the union? A text branch and one of bytes: always,
+ * whatever the text is, so that not every fourth line is refused. */
+static bool is_ambiguous(const struct sd_node *node, struct bs_bytes text)
+{
+    size_t texts = 0, binaries = 0, taking = 0;
+    for (size_t i = 0; i < node->branch_count; i++) {
+        const struct sd_node *branch = node->branches[i];
+        bool fixed = branch->kind == SD_AVRO_FIXED;
+        texts += branch->kind == SD_AVRO_STRING ||
+                 (branch->kind == SD_AVRO_ENUM && sd_node_symbol(branch, text) >= 0);
+        binaries += fixed || branch->kind == SD_AVRO_BYTES;
+        taking += branch->kind == SD_AVRO_BYTES ||
+                  (fixed && branch->size == bs_base64_decoded_size(text));
+    }
+    return taking > 1 || (texts && binaries);
+}
+
 static int write_union(const struct writer *w, const struct sd_node *node,
                        const struct sd_value *value, const struct sd_path *path, unsigned depth)
 {
     size_t before = w->out->len, tried = 0;
     int rc = 0, named = value->branch ? named_branch(node, value->branch) : -1;
-    if (named >= 0 && branch_fit(node->branches[named], value))
+    if (named >= 0 && branch_fit(w, node->branches[named], value))
         return write_branch(w, node, (size_t)named, value, path, depth);
+    if (w->base64 && value->type == SD_STRING && is_ambiguous(node, value->bytes))
+        return sd_avro_fail(w->err, path, BS_ESYNTAX,
+                            "the union takes text as it is and as base64 of bytes, or as bytes of "
+                            "two types: it does not say which");
     for (int fit = 2; fit > 0; fit--) {
         for (size_t i = 0; i < node->branch_count; i++) {
-            if (branch_fit(node->branches[i], value) != fit)
+            if (branch_fit(w, node->branches[i], value) != fit)
                 continue;
             rc = write_branch(w, node, i, value, path, depth);
             if (rc == 0)
@@ -323,8 +372,10 @@ static int write_union(const struct writer *w, const struct sd_node *node,
     }
     if (tried == 1) /* its own words say more than ours */
         return rc;
-    if (tried)
-        return bs_error_wrap(w->err, "no branch of the union takes the value; the last one says");
+    if (tried) {
+        bs_error_wrap(w->err, "no branch of the union takes the value; the last one says");
+        return rc;
+    }
     return sd_avro_fail(w->err, path, BS_EINVAL, "no branch of the union takes a value of type %s",
                         sd_type_name((enum sd_type)value->type));
 }
@@ -365,14 +416,26 @@ static int write_value(const struct writer *w, const struct sd_node *node,
     return mismatch(w, node, value, path);
 }
 
-int sd_avro_write(const struct sd_node *schema, const struct sd_value *value, struct bs_buf *out,
-                  struct bs_error *err)
+static int write_root(const struct sd_node *schema, const struct sd_value *value, bool base64,
+                      struct bs_buf *out, struct bs_error *err)
 {
-    struct writer w = {.out = out, .err = err};
+    struct writer w = {.out = out, .base64 = base64, .err = err};
     struct sd_path root = {0};
     size_t before = out->len;
     int rc = write_value(&w, schema, value, &root, 0);
     if (rc < 0)
         out->len = before;
     return rc;
+}
+
+int sd_avro_write(const struct sd_node *schema, const struct sd_value *value, struct bs_buf *out,
+                  struct bs_error *err)
+{
+    return write_root(schema, value, false, out, err);
+}
+
+int sd_avro_write_base64(const struct sd_node *schema, const struct sd_value *value,
+                         struct bs_buf *out, struct bs_error *err)
+{
+    return write_root(schema, value, true, out, err);
 }

@@ -79,6 +79,18 @@ int sd_payload_write(const struct sd_node *schema, const struct sd_value *value,
     return 0;
 }
 
+int sd_payload_write_base64(const struct sd_node *schema, const struct sd_value *value,
+                            struct bs_buf *out, struct bs_error *err)
+{
+    struct bs_bytes text = value->bytes;
+    if (schema->kind != SD_AVRO_BYTES || value->type != SD_STRING)
+        return sd_avro_write_base64(schema, value, out, err);
+    return bs_buf_put_base64_decoded(out, text)
+               ? 0
+               : bs_error_set(err, BS_ESYNTAX, "\"%.*s\" is not base64, which bytes takes here",
+                              (int)(text.len > 80 ? 80 : text.len), (const char *)text.ptr);
+}
+
 int sd_payload_read(const struct sd_node *schema, struct bs_bytes payload, struct bs_arena *arena,
                     struct sd_value *ret, struct bs_error *err)
 {

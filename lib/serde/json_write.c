@@ -22,22 +22,6 @@ static int fail(const struct writer *w, const struct sd_path *path, int code, co
                         what);
 }
 
-static void put_base64(struct bs_buf *out, struct bs_bytes bytes)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    bs_buf_put_u8(out, '"');
-    for (size_t i = 0; i < bytes.len; i += 3) {
-        size_t left = bytes.len - i;
-        uint32_t v = (uint32_t)bytes.ptr[i] << 16 |
-                     (left > 1 ? (uint32_t)bytes.ptr[i + 1] << 8 : 0) |
-                     (left > 2 ? bytes.ptr[i + 2] : 0);
-        char four[4] = {digits[v >> 18], digits[v >> 12 & 63], left > 1 ? digits[v >> 6 & 63] : '=',
-                        left > 2 ? digits[v & 63] : '='};
-        bs_buf_put(out, four, 4);
-    }
-    bs_buf_put_u8(out, '"');
-}
-
 /* Clean ASCII goes out in one piece. Anything else takes the slow way; false: not UTF-8. */
 static bool put_string(struct bs_buf *out, struct bs_bytes text)
 {
@@ -116,7 +100,9 @@ static int write_bytes(const struct writer *w, const struct sd_value *value,
         return fail(w, path, BS_EINVAL,
                     value->type == SD_BYTES ? "bytes have no JSON form"
                                             : "the string is not UTF-8");
-    put_base64(w->out, value->bytes);
+    bs_buf_put_u8(w->out, '"');
+    bs_buf_put_base64(w->out, value->bytes);
+    bs_buf_put_u8(w->out, '"');
     return 0;
 }
 

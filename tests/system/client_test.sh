@@ -59,6 +59,49 @@ same "$("$weir" consume avro-fruit --from beginning --until-end --format avro | 
 echo '{"nam":"pear"}' | "$weir" produce avro-fruit --format avro >"$stage/said" 2>&1 && fail "a wrong field was taken"
 grep -q "nam" "$stage/said" || fail "the field is not named: $(cat "$stage/said")"
 
+say "bytes, fixed and decimals go through avro and avro-json and come back as they were"
+cat >"$stage/binary.avsc" <<J
+{"type":"record","name":"Binary","fields":[
+ {"name":"bytes","type":"bytes"},{"name":"fixed","type":{"type":"fixed","name":"F3","size":3}},
+ {"name":"price","type":{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}},
+ {"name":"exact","type":["null",{"type":"fixed","name":"D4","size":4,"logicalType":"decimal","precision":9,"scale":2}]},
+ {"name":"maybe","type":["null","bytes"]},{"name":"list","type":{"type":"array","items":["null","F3"]}},
+ {"name":"map","type":{"type":"map","values":{"type":"record","name":"In","fields":[{"name":"b","type":["null","bytes"]}]}}}]}
+J
+cat >"$stage/binary.json" <<'J'
+{"bytes":"\u0000\u00ff\u0080","fixed":"abc","price":"\u0004\u00e2","exact":{"D4":"\u00ff\u00ff\u00fb\u001e"},"maybe":{"bytes":"YQ=="},"list":[null,{"F3":"\u0001\u0002\u00fe"}],"map":{"k":{"b":{"bytes":"\u00fc"}}}}
+{"bytes":"","fixed":"\u0000\u0000\u0000","price":"\u0000","exact":null,"maybe":null,"list":[],"map":{}}
+J
+for topic in binary binary-plain binary-back; do "$weir" topic create $topic --partitions 1 >/dev/null; done
+every() { "$weir" consume "$1" --from beginning --until-end --format "$2"; }
+"$weir" produce binary --format avro-json --schema "$stage/binary.avsc" <"$stage/binary.json" || fail "produce avro-json"
+every binary avro >"$stage/plain"
+same "$(head -1 "$stage/plain")" '{"bytes":"AP+A","fixed":"YWJj","price":"BOI=","exact":"///7Hg==","maybe":"WVE9PQ==","list":[null,"AQL+"],"map":{"k":{"b":"/A=="}}}'
+"$weir" produce binary-plain --format avro --schema "$stage/binary.avsc" <"$stage/plain" || fail "produce what consume printed"
+same "$(every binary-plain hex | cut -c11-)" "$(every binary hex | cut -c11-)"
+same "$(every binary-plain avro)" "$(cat "$stage/plain")"
+every binary-plain avro-json | "$weir" produce binary-back --format avro-json --schema "$stage/binary.avsc" || fail "avro-json back"
+same "$(every binary-back hex | cut -c11-)" "$(every binary hex | cut -c11-)"
+typed() { printf '%s\n' "$1" >"$stage/in"; }
+takes_in() { "$weir" produce "$@" <"$stage/in"; } # what was typed
+not_taken() { # FROM TO WHY: a field's text
+    typed "$(sed -n "1s|\"$1\"|\"$2\"|p" "$stage/plain")"
+    takes_in binary-plain --format avro --schema "$stage/binary.avsc" >"$stage/said" 2>&1 && fail "$2 is taken"
+    grep -q "line 1: .*$3" "$stage/said" && grep -q 'hint: .*--format avro-json' "$stage/said" || fail "it says: $(cat "$stage/said")"
+}
+not_taken BOI= 12.50 'at /price: "12.50" is not base64'
+not_taken YWJj YWI= 'at /fixed: F3 has 3 bytes, the base64 text 2'
+not_taken AQL+ abc 'at /list/1: "abc" is not base64'
+not_taken /A== /A 'at /map/k/b: "/A" is not base64'
+same "$(every binary-plain avro | wc -l)" 2
+echo '{"type":"record","name":"Either","fields":[{"name":"e","type":["string","bytes"]}]}' >"$stage/either.avsc"
+"$weir" topic create either --partitions 1 >/dev/null
+typed '{"e":"abcd"}'
+takes_in either --format avro --schema "$stage/either.avsc" >"$stage/said" 2>&1 && fail "a branch is guessed"
+grep -q 'at /e: the union takes text' "$stage/said" || fail "it says: $(cat "$stage/said")"
+printf '%s\n' '{"e":{"string":"abcd"}}' '{"e":{"bytes":"abcd"}}' | "$weir" produce either --format avro-json --schema "$stage/either.avsc" ||
+    fail "a union's branch is named"
+
 say "connector"
 printf 'one\ntwo\n' >"$stage/lines.txt"
 cat >"$stage/lines.json" <<J
