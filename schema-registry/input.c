@@ -336,11 +336,17 @@ int sr_input_schema(struct sr_call *call, struct sr_input *input, bool as_new,
 {
     bool strict = as_new && flag_setting(call, "validateNewSchemas", true);
     struct sd_schema *schema = NULL;
+    struct sr_sources sources;
     int rc;
     *ret = NULL;
     fix_references(call, &input->content);
-    rc =
-        sr_content_parse(call->store, call->subject, &input->content, strict, as_new, &schema, err);
+    rc = sr_sources_take(call->store, call->subject, &input->content, as_new, &sources, err);
+    if (rc == 0) {
+        sr_compute_begin(call, 0);
+        rc = sr_sources_parse(&sources, strict, &schema, err);
+        sr_compute_end(call);
+    }
+    sr_sources_free(&sources);
     if (rc == 0 && input->tag_count)
         rc = change_tags(call, input, input->tags, input->tag_count, false, as_new, &schema, err);
     if (rc == 0 && input->kept_tag_count)
@@ -520,18 +526,19 @@ struct comparison {
     size_t steps; /* left */
 };
 
-/* One version at a time is parsed: a long history takes no more memory than a short one. It is
- * parsed under the lock and compared without. */
+/* One version at a time is parsed: a long history takes no more memory than a short one. */
 static bool check_version(struct sr_call *call, const struct sd_schema *schema,
                           const struct sr_version *version, struct comparison *c,
                           struct messages *m)
 {
     struct sr_compat_old old = {.version = version->number};
-    size_t bytes = version->entry->content.text.len, count;
+    size_t bytes = version->entry->content.text.len, count = 0;
     struct bs_error err = {0};
-    struct sd_schema *parsed;
+    struct sr_sources sources;
+    struct sd_schema *parsed = NULL;
     const char **items;
-    bool fine;
+    bool fine = false;
+    int rc;
     if (version->entry->other_type) {
         add_message(m, "Incompatible because of different schema type");
         return false;
@@ -544,20 +551,23 @@ static bool check_version(struct sr_call *call, const struct sd_schema *schema,
         return false;
     }
     c->steps -= bytes / BYTES_A_STEP;
-    if (sr_content_parse(call->store, call->subject, &version->entry->content, false, false,
-                         &parsed, &err) < 0) {
-        add_message(m, bs_arena_printf(m->arena, "version %d cannot be read: %s", version->number,
-                                       err.text));
-        return false;
-    }
-    old.schema = parsed;
+    rc = sr_sources_take(call->store, call->subject, &version->entry->content, false, &sources,
+                         &err);
     sr_compute_begin(call, c->bytes + bytes);
-    fine =
-        sr_compat_check(schema, &old, 1, c->level, c->rules, &c->steps, m->arena, &items, &count);
+    if (rc == 0)
+        rc = sr_sources_parse(&sources, false, &parsed, &err);
+    old.schema = parsed;
+    if (rc == 0)
+        fine = sr_compat_check(schema, &old, 1, c->level, c->rules, &c->steps, m->arena, &items,
+                               &count);
     sr_compute_end(call);
+    if (rc < 0)
+        add_message(
+            m, bs_arena_printf(m->arena, "version %d cannot be read: %s", old.version, err.text));
     for (size_t i = 0; i < count; i++)
         add_message(m, items[i]);
     sd_schema_unref(parsed);
+    sr_sources_free(&sources);
     return fine;
 }
 

@@ -37,7 +37,8 @@ bool sr_input_complete(struct sr_call *call, struct sr_input *input);
 bool sr_input_has_presets(struct sr_call *call);
 /* Parses input, references from the store, with its changes of tags. `as_new` as for registration:
  * its references are live, its names and defaults are checked unless the setting validateNewSchemas
- * says no. BS_E…: err says what is wrong with the schema. */
+ * says no. BS_E…: err says what is wrong with the schema. The store is unlocked meanwhile: what was
+ * read before is stale. */
 int sr_input_schema(struct sr_call *call, struct sr_input *input, bool as_new,
                     struct sd_schema **ret, struct bs_error *err);
 /* In addition puts the canonical text and the digest into it. */

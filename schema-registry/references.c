@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { SOURCES_MAX = 8 << 20 }; /* what sd_schema_parse takes */
+
 /* What is behind a content: each text after those it refers to. */
 struct closure {
     const struct sr_store *store;
@@ -90,18 +92,73 @@ int sr_content_behind(const struct sr_store *store, const char *subject,
     return rc;
 }
 
+static struct bs_bytes text_copy(struct bs_arena *arena, struct bs_bytes text)
+{
+    return bs_bytes(bs_arena_dup(arena, text.ptr, text.len), text.len);
+}
+
+/* Each text once, however many names it is referred to by. */
+static int copy_texts(const struct closure *c, size_t bytes, struct sr_sources *to,
+                      struct bs_error *err)
+{
+    to->refs = bs_arena_array(&to->arena, c->count, sizeof *to->refs);
+    for (; to->ref_count < c->count; to->ref_count++) {
+        const struct sd_reference *from = &c->texts[to->ref_count];
+        struct sd_reference *ref = &to->refs[to->ref_count];
+        size_t same = 0;
+        ref->name = bs_arena_strndup(&to->arena, from->name, strlen(from->name));
+        while (same < to->ref_count && c->texts[same].text.ptr != from->text.ptr)
+            same++;
+        if (same < to->ref_count) {
+            ref->text = to->refs[same].text;
+            continue;
+        }
+        bytes += from->text.len;
+        if (bytes > SOURCES_MAX)
+            return bs_error_set(err, BS_ELIMIT, "references take more than %d bytes together",
+                                SOURCES_MAX);
+        ref->text = text_copy(&to->arena, from->text);
+    }
+    return 0;
+}
+
+int sr_sources_take(const struct sr_store *store, const char *subject,
+                    const struct sr_content *content, bool live, struct sr_sources *ret,
+                    struct bs_error *err)
+{
+    struct closure c = {.store = store, .live = live};
+    int rc;
+    *ret = (struct sr_sources){0};
+    ret->text = text_copy(&ret->arena, content->text);
+    if (content->ref_count == 0)
+        return 0;
+    rc = collect_all(&c, subject, content, err);
+    if (rc == 0)
+        rc = copy_texts(&c, content->text.len, ret, err);
+    bs_arena_deinit(&c.arena);
+    return rc;
+}
+
+void sr_sources_free(struct sr_sources *sources)
+{
+    bs_arena_deinit(&sources->arena);
+}
+
+int sr_sources_parse(const struct sr_sources *sources, bool strict, struct sd_schema **ret,
+                     struct bs_error *err)
+{
+    return sd_schema_parse(sources->text, strict, sources->refs, sources->ref_count, ret, err);
+}
+
 int sr_content_parse(const struct sr_store *store, const char *subject,
                      const struct sr_content *content, bool strict, bool live,
                      struct sd_schema **ret, struct bs_error *err)
 {
-    struct closure c = {.store = store, .live = live};
-    int rc;
-    if (content->ref_count == 0)
-        return sd_schema_parse(content->text, strict, NULL, 0, ret, err);
-    rc = collect_all(&c, subject, content, err);
+    struct sr_sources sources;
+    int rc = sr_sources_take(store, subject, content, live, &sources, err);
     if (rc == 0)
-        rc = sd_schema_parse(content->text, strict, c.texts, c.count, ret, err);
-    bs_arena_deinit(&c.arena);
+        rc = sr_sources_parse(&sources, strict, ret, err);
+    sr_sources_free(&sources);
     return rc;
 }
 

@@ -11,9 +11,25 @@
 
 enum { SR_REFERENCE_DEPTH_MAX = 20, SR_REFERENCES_MAX = 1000 /* behind one content */ };
 
-/* Parses the content of a subject (or one of its context; NULL: the default one), in whose context
- * references without one are. `strict` as for a new schema; with `live` the content's own
- * references must name live versions. BS_E…: err says what is wrong with it or with a reference. */
+/* The texts that a content is parsed from, copied: the store may be unlocked meanwhile. */
+struct sr_sources {
+    struct bs_bytes text;
+    struct sd_reference *refs;
+    size_t ref_count;
+    struct bs_arena arena;
+};
+
+/* Takes them for the content of a subject (or one of its context; NULL: the default one), in whose
+ * context references without one are. With `live` the content's own references must name live
+ * versions. BS_E…: err says what is wrong with a reference. To be freed in any case. */
+int sr_sources_take(const struct sr_store *store, const char *subject,
+                    const struct sr_content *content, bool live, struct sr_sources *ret,
+                    struct bs_error *err);
+void sr_sources_free(struct sr_sources *sources);
+/* Needs no store. `strict` as for a new schema. BS_E…: err says what is wrong with it. */
+int sr_sources_parse(const struct sr_sources *sources, bool strict, struct sd_schema **ret,
+                     struct bs_error *err);
+/* All three at once. */
 int sr_content_parse(const struct sr_store *store, const char *subject,
                      const struct sr_content *content, bool strict, bool live,
                      struct sd_schema **ret, struct bs_error *err);

@@ -179,6 +179,43 @@ static void test_count(void **state)
     bs_buf_deinit(&text);
 }
 
+/* What was taken is parsed after all of it is gone for good; it has a bound of its own. */
+static void test_sources(void **state)
+{
+    struct sr_content top = content(RECORD("T", FIELD("d", "D")), "D d 1"), much;
+    struct sr_record gone = {
+        .kind = SR_RECORD_SCHEMA, .subject = "d", .version = 1, .tombstone = true};
+    struct bs_buf text = BS_BUF_INIT, refs = BS_BUF_INIT;
+    struct bs_error err = {0};
+    struct sd_schema *schema;
+    struct sr_sources sources;
+    (void)state;
+    stored("d", 1, RECORD("D", FIELD("x", "int")), "");
+    assert_int_equal(sr_sources_take(store, "s", &top, true, &sources, &err), 0);
+    assert_int_equal(sr_store_apply(store, &gone, &err), 0);
+    assert_int_equal(parse(&top, &err), BS_ENOTFOUND);
+    assert_int_equal(sr_sources_parse(&sources, true, &schema, &err), 0);
+    assert_string_equal(sd_schema_root(schema)->fields[0].type->name, "D");
+    sd_schema_unref(schema);
+    sr_sources_free(&sources);
+    for (int i = 0; i < 9; i++) { /* each nearly 1 MiB */
+        bs_buf_reset(&text);
+        bs_buf_printf(&text, "{\"type\":\"enum\",\"name\":\"E%d\",\"symbols\":[],\"doc\":\"%*s\"}",
+                      i, (1 << 20) - 100, "");
+        stored(bs_arena_printf(&arena, "e%d", i), 1, bs_buf_text(&text), "");
+        bs_buf_printf(&refs, "%sE%d e%d 1", i ? "," : "", i, i);
+    }
+    much = content("\"E0\"", bs_buf_text(&refs));
+    assert_int_equal(sr_sources_take(store, "s", &much, true, &sources, &err), BS_ELIMIT);
+    assert_string_equal(err.text, "references take more than 8388608 bytes together");
+    sr_sources_free(&sources);
+    much.ref_count--;
+    assert_int_equal(sr_sources_take(store, "s", &much, true, &sources, &err), 0);
+    sr_sources_free(&sources);
+    bs_buf_deinit(&refs);
+    bs_buf_deinit(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +224,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_cycle, setup, teardown),
         cmocka_unit_test_setup_teardown(test_depth, setup, teardown),
         cmocka_unit_test_setup_teardown(test_count, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sources, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,10 +16,10 @@ static void put_verdict(struct sr_call *call, bool fine, const char *const *mess
     bs_buf_puts(out, "}");
 }
 
-/* `only` NULL: all live versions under the level. */
-static void check(struct sr_call *call, struct sr_input *input, const struct sr_version *only,
-                  bool nothing_there)
+/* `number` 0: all live versions under the level. */
+static void check(struct sr_call *call, struct sr_input *input, int number)
 {
+    const struct sr_version *only = NULL;
     struct sd_schema *schema = NULL;
     struct bs_error err = {0};
     const char **messages = NULL;
@@ -36,8 +36,14 @@ static void check(struct sr_call *call, struct sr_input *input, const struct sr_
             sr_fail(call, 42201, "%s", text);
         return;
     }
-    fine = nothing_there || sr_compatible(call, input, schema, only, &messages, &count);
-    put_verdict(call, fine, messages, count);
+    if (number)
+        only = sr_subject_version(sr_store_subject(call->store, call->subject), number, false);
+    fine = (number == -1 && only == NULL) ||
+           sr_compatible(call, input, schema, only, &messages, &count);
+    if (number > 0 && only == NULL)
+        sr_fail(call, 40402, "Version %d not found.", number);
+    else
+        put_verdict(call, fine, messages, count);
     sd_schema_unref(schema);
 }
 
@@ -56,7 +62,7 @@ int sr_compat_all(void *ctx, struct ht_request *request, struct ht_response *res
     if (sr_begin_subject(&call, ctx, request, response)) {
         struct sr_input input;
         if (!is_heavy(&call, NULL) && sr_input_read(&call, &input))
-            check(&call, &input, NULL, false);
+            check(&call, &input, 0);
     }
     return sr_end(&call);
 }
@@ -77,7 +83,7 @@ int sr_compat_version(void *ctx, struct ht_request *request, struct ht_response 
         if (version == NULL && number != -1)
             sr_fail(&call, 40402, "Version %d not found.", number);
         else
-            check(&call, &input, version, version == NULL);
+            check(&call, &input, number);
     }
     return sr_end(&call);
 }

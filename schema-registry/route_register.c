@@ -235,8 +235,8 @@ static void register_new(struct sr_call *call, const struct sr_input *input)
 /* IMPORT: a schema comes with its id from another registry; nothing is checked but the id. */
 static void import_version(struct sr_call *call, struct sr_input *input)
 {
-    const struct sr_subject *subject = sr_store_subject(call->store, call->subject);
-    const struct sr_version *newest = sr_subject_version(subject, -1, true), *version;
+    const struct sr_subject *subject;
+    const struct sr_version *newest, *version;
     const struct sr_entry *entry = sr_store_id(call->store, call->subject, input->id);
     struct sr_record record = {.kind = SR_RECORD_SCHEMA, .subject = call->subject}, records[2];
     struct sd_schema *schema = NULL;
@@ -262,6 +262,9 @@ static void import_version(struct sr_call *call, struct sr_input *input)
         return;
     }
     sd_schema_unref(schema);
+    subject = sr_store_subject(call->store, call->subject); /* as it is now */
+    newest = sr_subject_version(subject, -1, true);
+    entry = sr_store_id(call->store, call->subject, input->id);
     if ((version = known_version(call, input))) {
         sr_put_registered(call, call->subject, version);
         return;
@@ -330,11 +333,17 @@ static void register_at_leader(struct sr_call *call, const struct sr_input *inpu
         sr_again(call); /* leads by now */
 }
 
+/* Was it looked for before, where it must not wait? Then it is the writer's to look again. */
+static bool looked_for(const struct sr_call *call)
+{
+    return call->request->may_block && call->request->body.len <= SR_HEAVY_BYTES;
+}
+
 void sr_register(struct sr_call *call, struct sr_input *input)
 {
     if (sr_follows(call))
         register_at_leader(call, input);
-    else if (answer_known(call, *input))
+    else if (!looked_for(call) && answer_known(call, *input))
         return;
     else if (!imports(call)) {
         if (sr_become_subject_writer(call))

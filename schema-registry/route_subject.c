@@ -225,24 +225,25 @@ static enum looked look_in(struct sr_call *call, const struct sr_subject *subjec
                            struct sr_input input, bool deleted, struct bs_error *err)
 {
     const struct sr_version *version;
-    const char *asked = call->subject;
+    const char *asked = call->subject, *name;
     struct sd_schema *schema = NULL;
     struct sr_content *content = &input.content;
     int rc;
     if (!there(subject, deleted))
         return NOT_THERE;
+    name = bs_arena_strndup(call->request->arena, subject->name, strlen(subject->name));
     if (content->ref_count) /* parsing may change them */
         content->refs = bs_arena_dup(call->request->arena, content->refs,
                                      content->ref_count * sizeof *content->refs);
-    call->subject = subject->name;
+    call->subject = name;
     rc = sr_input_parse(call, &input, false, &schema, err);
     call->subject = asked;
     if (rc < 0)
         return BAD_SCHEMA;
     sd_schema_unref(schema);
-    version = sr_content_find(call->store, subject->name, content, deleted);
+    version = sr_content_find(call->store, name, content, deleted);
     if (version)
-        sr_put_version(call, subject->name, version);
+        sr_put_version(call, name, version);
     return version ? FOUND : NO_MATCH;
 }
 
