@@ -259,9 +259,12 @@ static int await_leader(struct sr_gate *gate, struct sr_writer *writer, int64_t 
     pthread_mutex_lock(&gate->progress);
     if (!leader->replayed)
         rc = bs_error_set(err, BS_ESTATE, "the registry is starting");
-    while (rc == 0 && !leader->mine && !sr_gate_other_leads(gate) && timed_out == 0)
+    while (rc == 0 && !gate->lost.code && !leader->mine && !sr_gate_other_leads(gate) &&
+           timed_out == 0)
         timed_out = pthread_cond_timedwait(&gate->turn, &gate->progress, &until);
-    if (rc == 0 && leader->mine) {
+    if (rc == 0 && gate->lost.code) {
+        rc = bs_error_set(err, BS_ESTATE, "%s", gate->lost.text);
+    } else if (rc == 0 && leader->mine) {
         writer->epoch = leader->epoch;
     } else if (rc == 0 && sr_gate_other_leads(gate)) {
         memcpy(writer->leader, leader->url, sizeof writer->leader);

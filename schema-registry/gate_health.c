@@ -187,6 +187,8 @@ static struct state judge(const struct sr_gate *gate)
         return (struct state){gate->failure.code, "failed", "starting", gate->failure.text};
     if (!leader->replayed)
         return (struct state){1, "starting", "starting", gate->step};
+    if (gate->lost.code)
+        return (struct state){1, "topic-lost", role, gate->lost.text};
     if (gate->away[0])
         return (struct state){1, gate->no_topic ? "no-topic" : "no-broker", role, gate->away};
     if (leader->mine && gate->unwritten[0])

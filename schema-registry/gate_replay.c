@@ -24,6 +24,10 @@ static const struct bs_event owed_full = {
     "registry.owed-full", BS_LOG_ERROR,
     "More keys than can be remembered want to be written again; start this registry again after a "
     "compaction of the topic."};
+static const struct bs_event lost = {
+    "registry.topic-lost", BS_LOG_ERROR,
+    "The topic was deleted and created anew, or has lost records: this process writes no more, and "
+    "what it tells is what was there. Restore the topic, or start this registry again."};
 static const struct bs_event failed_event = {
     "registry.failed", BS_LOG_ERROR,
     "The registry cannot work: see the text; requests are answered with 503."};
@@ -199,6 +203,18 @@ static void on_failed(void *ctx, const struct bs_error *err)
     pthread_mutex_unlock(&gate->progress);
 }
 
+static void on_lost(void *ctx, const struct bs_error *err)
+{
+    struct sr_gate *gate = ctx;
+    bs_log(&lost, "%s", err->text);
+    pthread_mutex_lock(&gate->progress);
+    gate->lost = *err;
+    sr_leader_end(&gate->leader);
+    bs_metric_set(&gate->leads, 0);
+    pthread_cond_broadcast(&gate->turn);
+    pthread_mutex_unlock(&gate->progress);
+}
+
 int sr_gate_open_journal(struct sr_gate *gate, struct bs_error *err)
 {
     const struct sr_settings *settings = &gate->settings;
@@ -214,6 +230,7 @@ int sr_gate_open_journal(struct sr_gate *gate, struct bs_error *err)
         .on_step = on_step,
         .on_end = on_end,
         .on_failed = on_failed,
+        .on_lost = on_lost,
     };
     return sr_journal_open(&options, &gate->journal, err);
 }

@@ -55,8 +55,8 @@ struct sr_gate {
     bool probed, stop;
     char step[512], listen[300], why_none[1024], group_problem[1024];
     struct sr_skipped skipped;
-    struct bs_error failure;
-    bool looked; /* the watching thread, once */
+    struct bs_error failure, lost; /* lost: the topic is not what was read */
+    bool looked;                   /* the watching thread, once */
     /* Why writes are not accepted, and what may surprise; "" where nothing is wrong. */
     char away[SR_REASON_MAX];      /* no broker answers, or it has not the topic */
     bool no_topic;                 /* the latter */

@@ -8,6 +8,7 @@
 #include "lib/base/mem.h"
 #include "lib/base/option.h"
 #include "schema-registry/journal_topic.h"
+#include "schema-registry/trail.h"
 #include "schema-registry/journal_write.h"
 
 #include <librdkafka/rdkafka.h>
@@ -45,6 +46,7 @@ enum {
     STEP_MS = 50,
     ASK_MS = 2000,
     END_SECONDS = 3,
+    LOOK_MS = 10000,
     RECORD_MAX = 1000000, /* where the broker does not tell: below the default of all */
 };
 
@@ -63,8 +65,11 @@ struct sr_journal {
     _Atomic bool stop;
     int64_t deadline_ms;
     char step[256];
-    bool failed, at_end;
-    int64_t end; /* of the topic when reading began */
+    bool failed, at_end, lost;
+    bool doubtful; /* the topic was away: is it the same? */
+    struct sr_trail trail;
+    int64_t look_ms; /* of the clock, at the latest */
+    int64_t end;     /* of the topic when reading began */
 };
 
 static int64_t now_ms(void)
@@ -281,8 +286,41 @@ static int assign(struct sr_journal *j)
     return code ? BS_EIO : 0;
 }
 
+static void say_lost(struct sr_journal *j, int64_t offset)
+{
+    struct bs_error err = {0};
+    bs_error_set(&err, BS_ECORRUPT,
+                 "topic %s is not as it was read up to offset %lld (now: %lld): it was deleted and "
+                 "created anew, or has lost records. Restore it, or start this registry again to "
+                 "go on with what it has; another one's or an export's schemas can be imported",
+                 j->options.topic, (long long)j->trail.next - 1, (long long)offset);
+    j->lost = true;
+    j->options.on_lost(j->options.ctx, &err);
+}
+
+static bool seek_to(struct sr_journal *j, int64_t offset)
+{
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(j->consumer, j->options.topic, NULL);
+    bool done = rd_kafka_seek(topic, 0, offset, 0) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_topic_destroy(topic);
+    return done;
+}
+
+/* A record that was read comes once more, if it is there still. */
+static void look_again(struct sr_journal *j)
+{
+    int64_t offset = j->at_end && !j->lost ? sr_trail_look(&j->trail) : -1;
+    j->look_ms = now_ms() + LOOK_MS;
+    if (offset >= 0)
+        j->doubtful = !seek_to(j, offset);
+}
+
 static void reach_end(struct sr_journal *j, int64_t next_offset)
 {
+    if (!sr_trail_end(&j->trail, next_offset)) {
+        say_lost(j, next_offset - 1);
+        return;
+    }
     if (!j->at_end)
         bs_log(&replayed, "topic %s is read up to offset %lld", j->options.topic,
                (long long)next_offset);
@@ -320,6 +358,18 @@ static void take_record(struct sr_journal *j, const rd_kafka_message_t *message)
         .key = bs_bytes(message->key, message->key_len),
         .value = bs_bytes(message->payload, message->len),
     };
+    switch (sr_trail_record(&j->trail, read.offset, read.timestamp_ms, read.key, read.value)) {
+    case SR_TRAIL_NEW:
+        break;
+    case SR_TRAIL_SAME:
+        seek_to(j, j->trail.next);
+        return;
+    case SR_TRAIL_KNOWN:
+        return;
+    case SR_TRAIL_LOST:
+        say_lost(j, read.offset);
+        return;
+    }
     if (rd_kafka_message_headers(message, &headers))
         headers = NULL;
     read.epoch = epoch_of(header(headers, SR_HEADER_EPOCH));
@@ -332,6 +382,11 @@ static void take_record(struct sr_journal *j, const rd_kafka_message_t *message)
 
 static void take_message(struct sr_journal *j, const rd_kafka_message_t *message)
 {
+    if (j->lost)
+        return;
+    j->doubtful = j->doubtful || message->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+                  message->err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+                  message->err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
         reach_end(j, message->offset);
     else if (message->err)
@@ -340,15 +395,17 @@ static void take_message(struct sr_journal *j, const rd_kafka_message_t *message
         take_record(j, message);
 }
 
-/* A second after the last record, and every ten seconds from then on, the allocator returns what
- * requests and records took for a moment: it keeps freed memory in every thread's arena, many times
- * what the schemas take. */
-static void give_back(int *quiet, bool record)
+/* A second after the last record, and every ten seconds, the topic is looked at again; the
+ * allocator returns what requests and records took for a moment: it keeps freed memory in every
+ * thread's arena, many times what the schemas take. */
+static void rest(struct sr_journal *j, int *quiet, bool record)
 {
     *quiet = record ? 0 : *quiet + 1;
     if (*quiet == 1000 / POLL_MS)
         malloc_trim(0);
-    else if (*quiet == 11000 / POLL_MS)
+    if (j->doubtful || *quiet == 1000 / POLL_MS || now_ms() >= j->look_ms)
+        look_again(j);
+    if (*quiet == 11000 / POLL_MS)
         *quiet = 1000 / POLL_MS - 1;
 }
 
@@ -368,11 +425,12 @@ static void *read_topic(void *arg)
         reach_end(j, 0);
     while (!stopped(j)) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(j->consumer, POLL_MS);
+        bool record = message && !message->err && message->offset >= j->trail.next;
         if (message) {
             take_message(j, message);
             rd_kafka_message_destroy(message);
         }
-        give_back(&quiet, message != NULL);
+        rest(j, &quiet, record);
         if (!j->at_end && now_ms() > j->deadline_ms) {
             bs_error_set(&err, BS_ETIMEOUT, "start: topic %s was not read to its end in %lld ms",
                          j->options.topic, (long long)j->options.init_ms);
@@ -407,6 +465,7 @@ int sr_journal_open(const struct sr_journal_options *options, struct sr_journal 
     j->deadline_ms = now_ms() + options->init_ms;
     atomic_init(&j->stop, false);
     atomic_init(&j->record_max, RECORD_MAX);
+    sr_trail_init(&j->trail);
     pthread_mutex_init(&j->lock, NULL);
     if ((rc = open_client(j, RD_KAFKA_PRODUCER, &j->producer, err)) < 0 ||
         (rc = open_client(j, RD_KAFKA_CONSUMER, &j->consumer, err)) < 0)

@@ -35,6 +35,8 @@ struct sr_journal_options {
     void (*on_end)(void *ctx, int64_t next_offset);
     void (*on_step)(void *ctx, const char *step);             /* what start-up is waiting for */
     void (*on_failed)(void *ctx, const struct bs_error *err); /* init_ms are over, or fatal */
+    /* It is another topic, or less of it, than was read (trail.h): nothing more is told. */
+    void (*on_lost)(void *ctx, const struct bs_error *err);
 };
 
 struct sr_message {

@@ -89,6 +89,12 @@ bool sr_leader_gone(struct sr_leader *leader, const char *url)
     return true;
 }
 
+void sr_leader_end(struct sr_leader *leader)
+{
+    leader->eligible = leader->mine = leader->shortcut = false;
+    leader->url[0] = '\0';
+}
+
 void sr_leader_twin(struct sr_leader *leader)
 {
     leader->twin = true;

@@ -75,6 +75,8 @@ bool sr_leader_claim(struct sr_leader *leader, const struct sr_claim *claim, int
 void sr_leader_replayed(struct sr_leader *leader);
 /* Nothing listens at that URL. false: that says nothing, or not of the leader. */
 bool sr_leader_gone(struct sr_leader *leader, const char *url);
+/* This process writes no more. */
+void sr_leader_end(struct sr_leader *leader);
 /* Another process answers at this one's URL. */
 void sr_leader_twin(struct sr_leader *leader);
 /* Another product has the group: it writes, and this process must not. */
