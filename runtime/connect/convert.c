@@ -12,6 +12,7 @@
 #include "runtime/connect/envelope.h"
 #include "runtime/connect/tree.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -91,17 +92,54 @@ bool rt_converter_is_avro(const char *name)
     return kind_of(name, &kind, &is_class, NULL) == 0 && kind == KIND_AVRO;
 }
 
+#define READER_FILE "reader.schema.file"
+enum { FILE_MAX = 1 << 20 };
+
+static bool is_own(const char *name)
+{
+    static const char *const OWN[] = {"schemas.enable", "plugin.version", READER_FILE};
+    for (size_t i = 0; i < sizeof(OWN) / sizeof(OWN[0]); i++)
+        if (!strcmp(name, OWN[i]))
+            return true;
+    return false;
+}
+
+/* The schema that records are read with; *ret NULL: the option is not set. */
+static int read_reader(const struct cn_config *config, const char *which, struct sd_schema **ret,
+                       struct bs_error *err)
+{
+    char option[64];
+    struct bs_buf text = BS_BUF_INIT;
+    int result = 0;
+    *ret = NULL;
+    snprintf(option, sizeof(option), "%s.converter." READER_FILE, which);
+    const char *file = rt_config_option(config, option);
+    if (!file)
+        return 0;
+    FILE *in = fopen(file, "re");
+    if (!in)
+        return bs_error_sys(err, errno, "option %s: %s", option, file);
+    text.len = fread(bs_buf_reserve(&text, FILE_MAX + 1), 1, FILE_MAX + 1, in);
+    if (ferror(in) || text.len > FILE_MAX)
+        result = bs_error_set(err, BS_EIO, "option %s: %s: cannot be read, or is larger than 1 MiB",
+                              option, file);
+    fclose(in);
+    if (result == 0 && (result = sd_schema_parse(bs_buf_bytes(&text), true, NULL, 0, ret, err)) < 0)
+        bs_error_wrap(err, "option %s: %s", option, file);
+    bs_buf_deinit(&text);
+    return result;
+}
+
 /* The options <which>.converter.* that are not the converter's own. */
 static int read_settings(const struct cn_config *config, const char *which, struct bs_config *ret,
                          struct bs_error *err)
 {
-    static const char *const OWN[] = {"schemas.enable", "plugin.version"};
     char prefix[32];
     int len = snprintf(prefix, sizeof(prefix), "%s.converter.", which);
     for (size_t i = 0; i < config->count * 2; i++) { /* what is said of one side last */
         const char *name = config->names[i % config->count];
-        if (strncmp(name, prefix, (size_t)len) || !strcmp(name + len, OWN[0]) ||
-            !strcmp(name + len, OWN[1]) || rc_serde_of_one_side(name + len) != (i >= config->count))
+        if (strncmp(name, prefix, (size_t)len) || is_own(name + len) ||
+            rc_serde_of_one_side(name + len) != (i >= config->count))
             continue;
         int result = rc_serde_set(ret, !strcmp(which, "key"), name + len,
                                   config->values[i % config->count], name, err);
@@ -128,7 +166,11 @@ static int open_serializer(struct rt_converter *converter, const struct cn_confi
     struct rc_serializer_options options = {.config = settings,
                                             .key = !strcmp(converter->which, "key"),
                                             .client = registry ? registry->client : NULL};
-    int result = read_settings(config, converter->which, settings, err);
+    struct sd_schema *reader = NULL;
+    int result = read_reader(config, converter->which, &reader, err);
+    if (result == 0)
+        result = read_settings(config, converter->which, settings, err);
+    options.reader = reader;
     bool own_url = result == 0 && bs_config_text(settings, "schema.registry.url");
     if (result == 0 && registry && registry->serde) {
         options.url = bs_config_text(registry->serde, "schema.registry.url");
@@ -141,6 +183,7 @@ static int open_serializer(struct rt_converter *converter, const struct cn_confi
                               converter->which, converter->which);
     if (result == 0 && (options.client || own_url))
         result = rc_serializer_new(&options, &converter->serializer, err);
+    sd_schema_unref(reader);
     bs_config_free(settings);
     return result;
 }

@@ -23,8 +23,8 @@ struct rt_registry {
 };
 
 /* `which`: "key" or "value": the options <which>.converter and <which>.converter.*; `otherwise`
- * when the configuration does not say. Avro takes the options of Confluent's AvroConverter; those
- * that are not set are the worker's. */
+ * when the configuration does not say. Avro takes the options of Confluent's AvroConverter, of
+ * which those that are not set are the worker's, and reader.schema.file: what all is read with. */
 int rt_converter_new(const struct cn_config *config, const char *which, const char *otherwise,
                      const struct rt_registry *registry, struct rt_converter **ret,
                      struct bs_error *err);

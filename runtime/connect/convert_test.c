@@ -95,6 +95,12 @@ static void test_without_registry(void **state)
     assert_int_equal(rt_converter_new(config, "value", "avro", NULL, &converter, &err),
                      BS_EUNSUPPORTED);
     assert_non_null(strstr(err.text, "no schema registry"));
+    rt_config_set(config, "value.converter", "avro");
+    rt_config_set(config, "value.converter.reader.schema.file", "/nowhere/r.avsc");
+    assert_int_equal(rt_converter_check_avro(config, "value", &err), 0); /* it may come later */
+    assert_int_equal(rt_converter_new(config, "value", "avro", NULL, &converter, &err),
+                     BS_ENOTFOUND);
+    assert_non_null(strstr(err.text, "option value.converter.reader.schema.file: /nowhere"));
     assert_int_equal(rt_converter_check("AvroConverter", &err), 0);
     assert_int_equal(rt_converter_check("com.example.Nope", &err), BS_EINVAL);
     rt_config_free(config);

@@ -137,6 +137,10 @@ cat >"$stage/latest.json" <<J
  "value.converter": "io.confluent.connect.avro.AvroConverter", "value.converter.use.latest.version": "true",
  "errors.tolerance": "all"}}
 J
+cat >"$stage/narrow.json" <<J
+{"name": "narrow", "config": {"connector.class": "file-sink", "file": "$stage/narrow.txt", "topics": "fruit", "format": "jsonl",
+ "value.converter": "avro", "value.converter.reader.schema.file": "$stage/reader.avsc", "errors.tolerance": "all"}}
+J
 cat >"$stage/reader.lua" <<L
 local weir = require "weir"
 weir.app { on_error = { dead_letter = "letters" } }
@@ -149,7 +153,7 @@ put fruit '{"name":1}' --schema "$stage/odd.avsc" --serde value.subject.name.str
 put fruit '{"name":"last"}' --schema "$stage/v2.avsc" --serde $header || fail "last"
 start worker "$weir" worker --listen 127.0.0.1:0 --bootstrap "$bootstrap" --registry "http://127.0.0.1:1,http://$plain" \
     --set basic.auth.user.info=me:se:secret --data "$stage/state" "$stage/fruit.lua" "$stage/reader.lua" --connector "$stage/lines.json" --connector "$stage/sink.json" \
-    --connector "$stage/latest.json"
+    --connector "$stage/latest.json" --connector "$stage/narrow.json"
 ready worker
 has() { [ "$(get "$1")" = "$2" ]; }
 until_true 60 has out '{"name":"pear is Birne"}'
@@ -176,6 +180,8 @@ start first "$weir" worker --listen 127.0.0.1:0 --bootstrap "$bootstrap" --regis
 first_there() { curl -sS -u me:se:secret "http://$plain/subjects/first-value/versions" | grep -qx '\[1\]'; }
 until_true 60 first_there
 stop first
+narrow_sink() { grep -q '"label":"fig","weight":3,"origin":"?"' "$stage/narrow.txt"; }
+until_true 60 narrow_sink
 latest_sink() { grep -q '"name":"pear","weight":null' "$stage/latest.txt"; }
 until_true 60 latest_sink
 "$weir" schema list | grep -qx shop.Fruit || fail "the pipeline's subject is another"
