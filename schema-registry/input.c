@@ -4,6 +4,7 @@
 #include "lib/base/mem.h"
 #include "schema-registry/access.h"
 #include "schema-registry/compat_avro.h"
+#include "schema-registry/member.h"
 #include "schema-registry/merge.h"
 #include "schema-registry/metadata.h"
 #include "schema-registry/rule_set.h"
@@ -13,36 +14,34 @@
 #include <string.h>
 #include <strings.h>
 
-static const struct sd_value *member(const struct sd_value *json, const char *name)
+bool sr_input_member(struct sr_call *call, const struct sd_value *json, const char *name,
+                     enum sd_type type, const struct sd_value **ret)
 {
-    const struct sd_value *value = sd_value_get(json, bs_bytes_text(name));
-    return value && value->type != SD_NULL ? value : NULL;
-}
-
-static bool wrong_type(struct sr_call *call, const char *name, const struct sd_value *value,
-                       enum sd_type type)
-{
-    if (value == NULL || value->type == type)
+    struct sd_value *value = bs_arena_alloc(call->request->arena, sizeof *value);
+    struct bs_error err = {0};
+    *ret = NULL;
+    if (sr_member_read(json, name, type, call->request->arena, value, &err) < 0) {
+        sr_fail(call, 400, "Unable to process JSON: %s", err.text);
         return false;
-    sr_fail(call, 400, "Unable to process JSON: \"%s\" is %s, %s is wanted", name,
-            sd_type_name((enum sd_type)value->type), sd_type_name(type));
+    }
+    if (value->type != SD_NULL)
+        *ret = value;
     return true;
 }
 
-static bool small_int(struct sr_call *call, const struct sd_value *json, const char *name,
-                      int absent, int *ret)
+bool sr_input_number(struct sr_call *call, const struct sd_value *json, const char *name,
+                     int absent, int *ret)
 {
-    const struct sd_value *value = member(json, name);
+    const struct sd_value *value;
     *ret = absent;
-    if (value == NULL)
-        return true;
-    if (wrong_type(call, name, value, SD_LONG))
+    if (!sr_input_member(call, json, name, SD_LONG, &value))
         return false;
-    if (value->number < INT32_MIN || value->number > INT32_MAX) {
+    if (value && (value->number < INT32_MIN || value->number > INT32_MAX)) {
         sr_fail(call, 400, "Unable to process JSON: \"%s\" is out of range", name);
         return false;
     }
-    *ret = (int)value->number;
+    if (value)
+        *ret = (int)value->number;
     return true;
 }
 
@@ -51,12 +50,13 @@ static bool small_int(struct sr_call *call, const struct sd_value *json, const c
 bool sr_input_read_about(struct sr_call *call, const struct sd_value *json, const char *rules,
                          struct sr_content *ret)
 {
-    const struct sd_value *metadata = member(json, "metadata");
+    const struct sd_value *metadata;
     struct bs_error err = {0};
-    ret->rule_set = member(json, rules);
-    if (wrong_type(call, "metadata", metadata, SD_MAP) ||
-        wrong_type(call, rules, ret->rule_set, SD_MAP))
+    if (!sr_input_member(call, json, "metadata", SD_MAP, &metadata) ||
+        !sr_input_member(call, json, rules, SD_MAP, &ret->rule_set))
         return false;
+    if (ret->rule_set)
+        ret->rule_set = sr_rule_set_take(ret->rule_set, call->request->arena);
     if (metadata && sr_metadata_read(metadata, call->request->arena, &ret->metadata, &err) < 0) {
         sr_fail(call, 400, "Unable to process JSON: %s", err.text);
         return false;
@@ -71,31 +71,30 @@ bool sr_input_read_about(struct sr_call *call, const struct sd_value *json, cons
 static bool read_tag_change(struct sr_call *call, const struct sd_value *item, bool remove,
                             struct sd_retag *to)
 {
-    const struct sd_value *entity = member(item, "schemaEntity");
-    const struct sd_value *path = entity ? member(entity, "entityPath") : NULL;
-    const struct sd_value *type = entity ? member(entity, "entityType") : NULL;
-    const struct sd_value *tags = member(item, "tags");
-    bool fine = path && path->type == SD_STRING && type && type->type == SD_STRING && tags &&
-                tags->type == SD_ARRAY;
-    for (size_t i = 0; fine && i < tags->array.count; i++)
-        fine = tags->array.items[i].type == SD_STRING;
-    if (!fine)
+    struct bs_arena *arena = call->request->arena;
+    const struct sd_value *entity = sd_value_get(item, bs_bytes_text("schemaEntity"));
+    const struct sd_value *list = sd_value_get(item, bs_bytes_text("tags"));
+    struct sd_value path, type, *tags = bs_arena_alloc(arena, sizeof *tags);
+    if (entity == NULL || list == NULL || !sr_member_take_texts(list, arena, tags) ||
+        sr_member_read(entity, "entityPath", SD_STRING, arena, &path, NULL) < 0 ||
+        sr_member_read(entity, "entityType", SD_STRING, arena, &type, NULL) < 0 ||
+        path.type == SD_NULL || type.type == SD_NULL)
         return false;
-    to->path =
-        bs_arena_strndup(call->request->arena, (const char *)path->bytes.ptr, path->bytes.len);
-    to->field = bs_bytes_is(type->bytes, "sr_field");
+    to->path = bs_arena_strndup(arena, (const char *)path.bytes.ptr, path.bytes.len);
+    to->field = bs_bytes_is(type.bytes, "sr_field");
     *(remove ? &to->remove : &to->add) = tags;
-    return to->field || bs_bytes_is(type->bytes, "sr_record");
+    return to->field || bs_bytes_is(type.bytes, "sr_record");
 }
 
-bool sr_input_read_tags(struct sr_call *call, const struct sd_value *list, const char *name,
+bool sr_input_read_tags(struct sr_call *call, const struct sd_value *json, const char *name,
                         bool remove, struct sr_input *input)
 {
+    const struct sd_value *list;
     struct sd_retag *all;
-    if (list == NULL || list->type == SD_NULL)
-        return true;
-    if (wrong_type(call, name, list, SD_ARRAY))
+    if (!sr_input_member(call, json, name, SD_ARRAY, &list))
         return false;
+    if (list == NULL)
+        return true;
     all = bs_arena_array(call->request->arena, input->tag_count + list->array.count, sizeof *all);
     if (input->tag_count)
         memcpy(all, input->tags, input->tag_count * sizeof *all);
@@ -122,12 +121,25 @@ static bool is_blank(struct bs_bytes text)
     return true;
 }
 
+/* The mistake that is made most: the schema itself where its text belongs. */
+static bool is_unquoted(struct sr_call *call, const struct sd_value *json)
+{
+    const struct sd_value *schema = sd_value_get(json, bs_bytes_text("schema"));
+    if (schema == NULL || (schema->type != SD_MAP && schema->type != SD_ARRAY))
+        return false;
+    sr_fail(call, 400,
+            "Unable to process JSON: \"schema\" is %s, but the schema goes in as a JSON string, "
+            "with its quotes escaped: {\"schema\": \"{\\\"type\\\": \\\"string\\\"}\"}",
+            sr_member_type(schema));
+    return true;
+}
+
 static bool read_text(struct sr_call *call, const struct sd_value *json, struct sr_input *ret)
 {
-    const struct sd_value *text = member(json, "schema"), *type = member(json, "schemaType");
+    const struct sd_value *text, *type;
     struct bs_error err = {0};
-    if (wrong_type(call, "schema", text, SD_STRING) ||
-        wrong_type(call, "schemaType", type, SD_STRING))
+    if (is_unquoted(call, json) || !sr_input_member(call, json, "schema", SD_STRING, &text) ||
+        !sr_input_member(call, json, "schemaType", SD_STRING, &type))
         return false;
     if (type && type->bytes.len && !bs_bytes_is(type->bytes, "AVRO")) {
         sr_fail(call, 42201, "Invalid schema type %.*s", (int)type->bytes.len,
@@ -155,16 +167,13 @@ bool sr_input_read(struct sr_call *call, struct sr_input *ret)
     *ret = (struct sr_input){0};
     if (!sr_body(call, &json))
         return false;
-    keep = member(&json, "propagateSchemaTags");
     if (!read_text(call, &json, ret) ||
         !sr_input_read_about(call, &json, "ruleSet", &ret->content) ||
-        wrong_type(call, "propagateSchemaTags", keep, SD_BOOL) ||
-        !small_int(call, &json, "version", 0, &ret->version) ||
-        !small_int(call, &json, "id", -1, &ret->id) ||
-        !sr_input_read_tags(call, member(&json, "schemaTagsToAdd"), "schemaTagsToAdd", false,
-                            ret) ||
-        !sr_input_read_tags(call, member(&json, "schemaTagsToRemove"), "schemaTagsToRemove", true,
-                            ret))
+        !sr_input_member(call, &json, "propagateSchemaTags", SD_BOOL, &keep) ||
+        !sr_input_number(call, &json, "version", 0, &ret->version) ||
+        !sr_input_number(call, &json, "id", -1, &ret->id) ||
+        !sr_input_read_tags(call, &json, "schemaTagsToAdd", false, ret) ||
+        !sr_input_read_tags(call, &json, "schemaTagsToRemove", true, ret))
         return false;
     ret->keep_tags = keep && keep->boolean;
     if (ret->tag_count && ret->version == 0)

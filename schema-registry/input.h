@@ -22,9 +22,16 @@ struct sr_input {
 
 /* Reads the body; false: the response is set. */
 bool sr_input_read(struct sr_call *call, struct sr_input *ret);
+/* A member of the body as that type (member.h), NULL where it is left out or null; false: it has
+ * another type, and the response is set. */
+bool sr_input_member(struct sr_call *call, const struct sd_value *json, const char *name,
+                     enum sd_type type, const struct sd_value **ret);
+/* One that is a number of 32 bits. */
+bool sr_input_number(struct sr_call *call, const struct sd_value *json, const char *name,
+                     int absent, int *ret);
 /* Changes of tags as requests have them: [{"schemaEntity":{"entityPath","entityType"},"tags":[]}],
  * behind those that `input` has; false: the response is set. */
-bool sr_input_read_tags(struct sr_call *call, const struct sd_value *list, const char *name,
+bool sr_input_read_tags(struct sr_call *call, const struct sd_value *json, const char *name,
                         bool remove, struct sr_input *input);
 /* Metadata and rule set of a body, checked; `rules` is the name of the member; false: the response
  * is set. */

@@ -1,7 +1,7 @@
 /* Metadata: see metadata.h. */
 #include "schema-registry/metadata.h"
 
-#include "lib/serde/json.h"
+#include "schema-registry/member.h"
 
 #include <stdlib.h>
 
@@ -56,28 +56,13 @@ static void sort_items(struct sd_value *list)
 
 static bool read_text(const struct sd_value *from, struct bs_arena *arena, struct sd_value *to)
 {
-    struct bs_buf text = BS_BUF_INIT;
-    if (from->type == SD_NULL || from->type == SD_ARRAY || from->type == SD_MAP)
-        return false;
-    *to = *from;
-    if (from->type == SD_STRING)
-        return true;
-    sd_json_write(from, false, &text, NULL);
-    *to = (struct sd_value){.type = SD_STRING,
-                            .bytes = bs_bytes(bs_arena_dup(arena, text.data, text.len), text.len)};
-    bs_buf_deinit(&text);
-    return true;
+    return sr_member_take(from, SD_STRING, arena, to) && to->type != SD_NULL;
 }
 
 static bool read_list(const struct sd_value *from, struct bs_arena *arena, struct sd_value *to)
 {
-    if (from->type != SD_ARRAY)
+    if (!sr_member_take_texts(from, arena, to))
         return false;
-    *to = (struct sd_value){.type = SD_ARRAY};
-    to->array.items = bs_arena_array(arena, from->array.count, sizeof *to->array.items);
-    for (size_t i = 0; i < from->array.count; i++)
-        if (!read_text(&from->array.items[i], arena, &to->array.items[to->array.count++]))
-            return false;
     sort_items(to);
     return true;
 }

@@ -3,6 +3,7 @@
 
 #include "lib/serde/json.h"
 #include "schema-registry/context.h"
+#include "schema-registry/member.h"
 #include "schema-registry/metadata.h"
 
 enum { REFS_MAX = 1000 };
@@ -55,16 +56,28 @@ int sr_refs_read(const struct sd_value *list, struct bs_arena *arena, struct sr_
     ret->refs = bs_arena_array(arena, list->array.count, sizeof *ret->refs);
     for (size_t i = 0; i < list->array.count; i++) {
         const struct sd_value *item = &list->array.items[i];
-        const struct sd_value *name = member(item, "name", SD_STRING);
-        const struct sd_value *subject = member(item, "subject", SD_STRING);
-        if (name == NULL || subject == NULL ||
-            !int_member(item, "version", -1, &ret->refs[i].version))
+        struct sd_value name, subject, version;
+        struct bs_error why = {0};
+        if (item->type != SD_MAP)
+            return bs_error_set(err, BS_EINVAL, "reference %zu is %s, an object is wanted", i,
+                                sr_member_type(item));
+        if (sr_member_read(item, "name", SD_STRING, arena, &name, &why) < 0 ||
+            sr_member_read(item, "subject", SD_STRING, arena, &subject, &why) < 0 ||
+            sr_member_read(item, "version", SD_LONG, arena, &version, &why) < 0)
+            return bs_error_set(err, BS_EINVAL, "reference %zu: %s", i, why.text);
+        if (name.type == SD_NULL || subject.type == SD_NULL || version.type == SD_NULL)
             return bs_error_set(err, BS_EINVAL,
                                 "reference %zu needs \"name\", \"subject\" and \"version\"", i);
-        if (has_nul(name) || has_nul(subject))
+        if (version.number < -1 || version.number > INT32_MAX)
+            return bs_error_set(err, BS_EINVAL,
+                                "reference %zu: \"version\" is out of range: 1 to %d, or -1 for "
+                                "the latest",
+                                i, INT32_MAX);
+        if (has_nul(&name) || has_nul(&subject))
             return bs_error_set(err, BS_EINVAL, "reference %zu has a NUL in a name", i);
-        ret->refs[i].name = text_of(name, arena);
-        ret->refs[i].subject = text_of(subject, arena);
+        ret->refs[i].name = text_of(&name, arena);
+        ret->refs[i].subject = text_of(&subject, arena);
+        ret->refs[i].version = (int)version.number;
     }
     ret->ref_count = list->array.count;
     return 0;

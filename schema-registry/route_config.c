@@ -113,12 +113,13 @@ static bool valid_metadata(struct sr_call *call, const char *name, struct sd_val
 
 static bool valid_rules(struct sr_call *call, const char *name, struct sd_value *value)
 {
+    const struct sd_value *rules = sr_rule_set_take(value, call->request->arena);
     struct bs_error err = {0};
-    if (sr_rule_set_check(value, &err) < 0) {
+    if (sr_rule_set_check(rules, &err) < 0) {
         sr_fail(call, 42210, "Invalid rule set: %s: %s", name, err.text);
         return false;
     }
-    *value = *sr_rule_set_complete(value, call->request->arena);
+    *value = *sr_rule_set_complete(rules, call->request->arena);
     return true;
 }
 
@@ -164,18 +165,16 @@ static bool merge_config(struct sr_call *call, const struct sd_value *old,
             (struct sd_value){.type = SD_STRING, .bytes = bs_bytes_text(call->subject)};
     }
     for (size_t i = 0; i < MEMBERS; i++) {
-        const struct sd_value *value = sd_value_get(body, bs_bytes_text(request_name(i)));
+        bool asked = sd_value_get(body, bs_bytes_text(request_name(i))) != NULL;
         struct sd_field *to = &ret->map.fields[ret->map.count];
-        if (value == NULL && old)
-            value = sd_value_get(old, bs_bytes_text(members[i].name));
-        if (value == NULL || value->type == SD_NULL)
+        const struct sd_value *value = NULL;
+        if (!asked && old == NULL)
             continue;
-        if (value->type != (uint8_t)members[i].type) {
-            sr_fail(call, 400, "Unable to process JSON: \"%s\" is %s, %s is wanted",
-                    request_name(i), sd_type_name((enum sd_type)value->type),
-                    sd_type_name(members[i].type));
+        if (!sr_input_member(call, asked ? body : old, asked ? request_name(i) : members[i].name,
+                             members[i].type, &value))
             return false;
-        }
+        if (value == NULL)
+            continue;
         to->name = bs_bytes_text(members[i].name);
         to->value = *sd_value_copy(arena, value);
         if (!valid_member(call, members[i].name, &to->value))

@@ -205,7 +205,9 @@ static void mode_put(struct sr_call *call)
             bs_buf_puts(&call->response->body, "{}");
         return;
     }
-    if (value && value->type == SD_STRING && value->bytes.len < sizeof text) {
+    if (!sr_input_member(call, &body, "mode", SD_STRING, &value))
+        return;
+    if (value && value->bytes.len < sizeof text) {
         memcpy(text, value->bytes.ptr, value->bytes.len);
         mode = sr_mode_parse(text);
     }

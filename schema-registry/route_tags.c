@@ -4,16 +4,11 @@
  *   {"newVersion","tagsToAdd":[T],"tagsToRemove":[T],"metadata","ruleSet" or
  *    "rulesToMerge","rulesToRemove":[name]}
  *   T = {"schemaEntity":{"entityPath":"x.Order.email","entityType":"sr_field"},"tags":["PII"]} */
+#include "schema-registry/member.h"
 #include "schema-registry/metadata.h"
 #include "schema-registry/route.h"
 #include "schema-registry/rule_set.h"
 #include "schema-registry/scope.h"
-
-static const struct sd_value *member(const struct sd_value *json, const char *name)
-{
-    const struct sd_value *value = sd_value_get(json, bs_bytes_text(name));
-    return value && value->type != SD_NULL ? value : NULL;
-}
 
 /* The rules of the version before the new one, with those of the request merged in and others left
  * out; false: the response is set. */
@@ -21,19 +16,23 @@ static bool change_rules(struct sr_call *call, const struct sd_value *json, int 
                          struct sr_content *content)
 {
     struct bs_arena *arena = call->request->arena;
-    const struct sd_value *remove = member(json, "rulesToRemove"), *rules;
+    const struct sd_value *remove, *merged, *rules;
+    struct sd_value *names = bs_arena_alloc(arena, sizeof *names);
     const struct sr_version *before =
         sr_subject_version(sr_store_subject(call->store, call->subject),
                            new_version > 1 ? new_version - 1 : -1, false);
     struct sr_content merge = {0};
-    if (member(json, "rulesToMerge") == NULL && remove == NULL)
+    if (!sr_input_member(call, json, "rulesToMerge", SD_MAP, &merged) ||
+        !sr_input_member(call, json, "rulesToRemove", SD_ARRAY, &remove))
+        return false;
+    if (merged == NULL && remove == NULL)
         return true;
     if (content->rule_set) {
         sr_fail(call, 42210,
                 "ruleSet should be omitted if specifying rulesToMerge or rulesToRemove");
         return false;
     }
-    if (remove && remove->type != SD_ARRAY) {
+    if (remove && !sr_member_take_texts(remove, arena, names)) {
         sr_fail(call, 400, "Unable to process JSON: \"rulesToRemove\" is not a list of names");
         return false;
     }
@@ -42,7 +41,7 @@ static bool change_rules(struct sr_call *call, const struct sd_value *json, int 
     rules = before ? before->entry->content.rule_set : NULL;
     rules = sr_rule_set_merge(rules, merge.rule_set, arena);
     if (remove)
-        rules = sr_rule_set_without(rules, remove, arena);
+        rules = sr_rule_set_without(rules, names, arena);
     if (rules)
         content->rule_set = sd_value_copy(arena, rules);
     return true;
@@ -54,23 +53,24 @@ static bool read_change(struct sr_call *call, const struct sr_version *version,
 {
     struct bs_arena *arena = call->request->arena;
     struct sr_content about = {0};
-    const struct sd_value *number;
     struct sd_value json;
+    int number;
     *ret = (struct sr_input){.version = -1, .id = -1};
     if (!sr_body(call, &json))
         return false;
-    number = member(&json, "newVersion");
-    if (number && (number->type != SD_LONG || number->number < 0 || number->number > INT32_MAX)) {
+    if (!sr_input_number(call, &json, "newVersion", 0, &number))
+        return false;
+    if (number < 0) {
         sr_fail(call, 400, "Unable to process JSON: \"newVersion\" is not a version's number");
         return false;
     }
-    if (number && number->number)
-        ret->version = (int)number->number;
+    if (number)
+        ret->version = number;
     sr_content_copy(&ret->content, &version->entry->content, arena);
     if (!sr_input_read_about(call, &json, "ruleSet", &about) ||
         !change_rules(call, &json, ret->version, &about) ||
-        !sr_input_read_tags(call, member(&json, "tagsToAdd"), "tagsToAdd", false, ret) ||
-        !sr_input_read_tags(call, member(&json, "tagsToRemove"), "tagsToRemove", true, ret))
+        !sr_input_read_tags(call, &json, "tagsToAdd", false, ret) ||
+        !sr_input_read_tags(call, &json, "tagsToRemove", true, ret))
         return false;
     ret->content.metadata =
         about.metadata ? about.metadata

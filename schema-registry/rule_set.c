@@ -2,6 +2,7 @@
 #include "schema-registry/rule_set.h"
 
 #include "lib/base/mem.h"
+#include "schema-registry/member.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -50,6 +51,49 @@ static bool one_of(const struct sd_value *value, const char *const *words, size_
         if (value->type == SD_STRING && bs_bytes_is(value->bytes, words[i]))
             return true;
     return false;
+}
+
+/* ---- take ---- */
+
+static void take_map(struct sd_value *map, struct bs_arena *arena)
+{
+    for (size_t i = 0; map->type == SD_MAP && i < map->map.count; i++) {
+        struct sd_value *value = &map->map.fields[i].value, taken;
+        if (sr_member_take(value, SD_STRING, arena, &taken))
+            *value = taken;
+    }
+}
+
+static void take_part(struct sd_value *value, enum part part, struct bs_arena *arena)
+{
+    struct sd_value taken;
+    bool fine = part == PART_SET    ? sr_member_take_texts(value, arena, &taken)
+                : part == PART_FLAG ? sr_member_take(value, SD_BOOL, arena, &taken)
+                : part == PART_TEXT ? sr_member_take(value, SD_STRING, arena, &taken)
+                                    : false;
+    if (fine)
+        *value = taken;
+    else if (part == PART_MAP)
+        take_map(value, arena);
+}
+
+static void take_rule(struct sd_value *rule, struct bs_arena *arena)
+{
+    for (size_t i = 0; rule->type == SD_MAP && i < rule->map.count; i++)
+        for (size_t k = 0; k < PARTS; k++)
+            if (bs_bytes_is(rule->map.fields[i].name, parts[k].name))
+                take_part(&rule->map.fields[i].value, parts[k].part, arena);
+}
+
+const struct sd_value *sr_rule_set_take(const struct sd_value *set, struct bs_arena *arena)
+{
+    struct sd_value *to = sd_value_copy(arena, set);
+    for (size_t i = 0; to->type == SD_MAP && i < to->map.count; i++) {
+        struct sd_value *rules = &to->map.fields[i].value;
+        for (size_t k = 0; rules->type == SD_ARRAY && k < rules->array.count; k++)
+            take_rule(&rules->array.items[k], arena);
+    }
+    return to;
 }
 
 /* ---- check ---- */

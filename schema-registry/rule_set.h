@@ -11,6 +11,9 @@
 
 enum { SR_RULES_MAX = 10000, SR_RULE_NAME_MAX = 256 };
 
+/* A copy of what a request brings, with scalars as the types that are wanted (member.h); what
+ * cannot be taken for its type stays, and the check says so. */
+const struct sd_value *sr_rule_set_take(const struct sd_value *set, struct bs_arena *arena);
 /* BS_EINVAL: err names the rule and says what is wrong. `set` may be NULL. */
 int sr_rule_set_check(const struct sd_value *set, struct bs_error *err);
 /* Members in order, defaults written out (kind TRANSFORM, mode WRITEREAD, disabled false), tags and
