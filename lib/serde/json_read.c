@@ -184,10 +184,14 @@ static int read_escaped(struct reader *r, uint8_t *from, struct bs_bytes *ret)
     return 0;
 }
 
+/* What ends a string's plain part: its end, an escape, a control character. */
+static const bool special[256] = {[0 ... 0x1f] = true, ['"'] = true, ['\\'] = true};
+
 static int read_string(struct reader *r, struct bs_bytes *ret)
 {
+    /* A NUL ends the text's copy: it needs no other end. */
     uint8_t *from = ++r->at, *at = from, *end = r->end;
-    while (at < end && *at != '"' && *at != '\\' && *at >= 0x20)
+    while (!special[*at])
         at++;
     r->at = at;
     if (at == end)

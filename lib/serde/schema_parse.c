@@ -74,8 +74,9 @@ static int new_node(struct sd_parser *p, enum sd_avro kind, const struct sd_path
 /* Members that mean something to the type itself are not attributes. */
 static bool is_reserved(struct bs_bytes name, const char *const *reserved)
 {
+    char first = name.len ? (char)name.ptr[0] : '\0'; /* tells most apart */
     for (; *reserved; reserved++)
-        if (bs_bytes_is(name, *reserved))
+        if ((*reserved)[0] == first && bs_bytes_is(name, *reserved))
             return true;
     return false;
 }
@@ -453,9 +454,12 @@ static int parse_union(struct sd_parser *p, const struct sd_value *json, const c
 
 static int primitive_kind(struct bs_bytes name)
 {
-    for (int kind = SD_AVRO_NULL; kind <= SD_AVRO_STRING; kind++)
-        if (bs_bytes_is(name, sd_avro_name((enum sd_avro)kind)))
+    char first = name.len ? (char)name.ptr[0] : '\0'; /* tells most apart */
+    for (int kind = SD_AVRO_NULL; kind <= SD_AVRO_STRING; kind++) {
+        const char *primitive = sd_avro_name((enum sd_avro)kind);
+        if (primitive[0] == first && bs_bytes_is(name, primitive))
             return kind;
+    }
     return -1;
 }
 
