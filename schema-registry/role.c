@@ -18,7 +18,6 @@ enum {
     WRITERS = 16, /* requests that write at the same time */
     KEPT_FREE = 1024 * 1024,
     OWN_PAGES = 512 * 1024, /* a block of so many bytes goes back when it is freed */
-    ARENAS = 4,
 };
 
 static const struct bs_event listening = {"registry.listening", BS_LOG_INFO,
@@ -171,14 +170,14 @@ static int check_config(const struct bs_config *config, struct bs_error *err)
 }
 
 /* glibc's allocator keeps what is free at the end of a thread's arena, and more of it after each
- * large block that was freed, unless it is told how much; nothing else gives it back. A parsed
- * schema of 1,000 fields should find its memory there, or it pays for each page again. Fewer arenas
- * than eight for each core have less of that. */
+ * large block that was freed; malloc_trim, see journal.c, gives it back only from the first arena,
+ * so there is no other. A parsed schema of 1,000 fields should find its memory there, or it pays
+ * for each page again. */
 static void bound_allocator(void)
 {
     mallopt(M_TRIM_THRESHOLD, KEPT_FREE);
     mallopt(M_MMAP_THRESHOLD, OWN_PAGES);
-    mallopt(M_ARENA_MAX, ARENAS);
+    mallopt(M_ARENA_MAX, 1);
 }
 
 static int open_service(const struct bs_config *config, const char *const *files, void **ret_self,
