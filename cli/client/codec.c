@@ -47,39 +47,6 @@ int cl_file_read(const char *file, struct bs_buf *out, struct bs_error *err)
     return rc;
 }
 
-int cl_serde_add(struct cl_serde *serde, const char *arg)
-{
-    if (strchr(arg, '=') == NULL)
-        return BS_EINVAL;
-    serde->settings = bs_realloc(serde->settings, (serde->count + 1) * sizeof *serde->settings);
-    serde->settings[serde->count++] = arg;
-    return 0;
-}
-
-static int read_settings(const struct cl_serde *serde, bool key, struct bs_config *ret,
-                         struct bs_error *err)
-{
-    int rc = 0;
-    for (size_t i = 0; i < serde->count * 2 && rc == 0; i++) { /* what is said of one side last */
-        const char *setting = serde->settings[i % serde->count], *sign = strchr(setting, '=');
-        char *name = bs_strndup(setting, (size_t)(sign - setting));
-        if (rc_serde_of_one_side(name) == (i >= serde->count))
-            rc = rc_serde_set(ret, key, name, sign + 1, "--serde", err);
-        bs_free(name);
-    }
-    return rc;
-}
-
-int cl_serde_client(const struct cl_serde *serde, struct rc_client **ret, struct bs_error *err)
-{
-    struct bs_config *config = rc_serde_config_new();
-    int rc = read_settings(serde, false, config, err);
-    if (rc == 0)
-        rc = rc_client_of(config, serde->url, ret, err);
-    bs_config_free(config);
-    return rc;
-}
-
 static int schema_read(const char *file, struct sd_schema **ret, struct bs_error *err)
 {
     struct bs_buf text = BS_BUF_INIT;
@@ -99,16 +66,15 @@ int cl_codec_open(struct cl_codec *codec, const struct cl_serde *serde, const ch
     struct bs_config *config;
     struct rc_serializer_options options = {.key = key, .url = serde->url};
     struct sd_schema *schema = NULL;
-    int rc = 0;
+    int rc;
     if (!cl_format_is_avro(codec->format))
         return 0;
     codec->topic = topic;
-    options.config = config = rc_serde_config_new();
-    if (reader)
+    rc = cl_serde_config(serde, key, &config, err);
+    options.config = config;
+    if (rc == 0 && reader)
         rc = schema_read(reader, &schema, err);
     options.reader = schema;
-    if (rc == 0)
-        rc = read_settings(serde, key, config, err);
     if (rc == 0)
         rc = rc_serializer_new(&options, &codec->serializer, err);
     sd_schema_unref(schema);
@@ -128,6 +94,8 @@ int cl_codec_resolve(struct cl_codec *codec, const char *file, struct bs_error *
         rc = rc_serializer_pick(codec->serializer, codec->topic, codec->schema, &writing, err);
     if (rc == BS_ENOTFOUND && file == NULL)
         bs_error_wrap(err, "no schema to write with: give --schema FILE.avsc");
+    else if (rc < 0)
+        cl_serde_hint(err);
     return rc;
 }
 
@@ -174,8 +142,10 @@ static int write_avro(struct cl_codec *codec, struct bs_bytes text, struct bs_bu
     const struct rc_writing *writing;
     struct sd_value value;
     int rc = rc_serializer_pick(codec->serializer, codec->topic, codec->schema, &writing, err);
-    if (rc < 0)
+    if (rc < 0) {
+        cl_serde_hint(err);
         return rc;
+    }
     if (writing->in_header)
         *ret_header = bs_bytes(writing->header, sizeof writing->header);
     if (codec->format == CL_AVRO)
@@ -216,10 +186,12 @@ static int read_avro(struct cl_codec *codec, struct bs_bytes header, struct bs_b
     struct sd_value value;
     int rc = rc_serializer_read(codec->serializer, codec->topic, header, bytes, &codec->arena,
                                 &schema, &value, err);
-    if (rc == 0)
-        rc = codec->format == CL_AVRO
-                 ? sd_json_write(&value, true, out, err)
-                 : sd_avro_json_write(sd_schema_root(schema), &value, out, err);
+    if (rc < 0)
+        cl_serde_hint(err);
+    else if (codec->format == CL_AVRO_JSON)
+        rc = sd_avro_json_write(sd_schema_root(schema), &value, out, err);
+    else if ((rc = sd_json_write(&value, true, out, err)) == BS_EINVAL)
+        bs_error_hint(err, "--format avro-json prints NaN and infinities");
     sd_schema_unref(schema);
     return rc;
 }

@@ -3,6 +3,7 @@
 #ifndef WEIR_CLI_CLIENT_CODEC_H
 #define WEIR_CLI_CLIENT_CODEC_H
 
+#include "cli/client/serde.h"
 #include "lib/registry/serializer.h"
 
 enum cl_format { CL_STRING, CL_JSON, CL_HEX, CL_AVRO, CL_AVRO_JSON };
@@ -15,13 +16,6 @@ struct cl_codec {
     struct bs_arena arena;            /* of the record at hand */
 };
 
-/* What --registry and --serde say, for a key's and a value's codec; zeroed at first. */
-struct cl_serde {
-    const char *url;
-    const char **settings; /* "NAME=VALUE" */
-    size_t count;
-};
-
 #define CL_FORMATS "string, json, avro, avro-json, hex"
 /* One of CL_FORMATS. */
 int cl_format_parse(const char *name, enum cl_format *ret);
@@ -30,10 +24,6 @@ static inline bool cl_format_is_avro(enum cl_format format)
     return format == CL_AVRO || format == CL_AVRO_JSON;
 }
 void cl_codec_deinit(struct cl_codec *codec); /* accepts a zeroed one */
-/* For --serde. BS_EINVAL: not NAME=VALUE. */
-int cl_serde_add(struct cl_serde *serde, const char *arg);
-/* A client of the registry alone. */
-int cl_serde_client(const struct cl_serde *serde, struct rc_client **ret, struct bs_error *err);
 /* With an Avro format: the serializer for keys or values of `topic`. `reader`: file of the schema
  * that records are read with, or NULL: as they were written, unless the options say otherwise. */
 int cl_codec_open(struct cl_codec *codec, const struct cl_serde *serde, const char *topic, bool key,

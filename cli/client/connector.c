@@ -56,13 +56,13 @@ static void parse(struct connector_args *args, const char *args_doc, const char 
     }
 }
 
-static int finish(char **argv, const struct bs_error *err)
+static int finish(char **argv, struct bs_error *err)
 {
-    const char *hint = err->code == BS_ECONNECT
-                           ? "is a worker running there? --worker URL names another"
-                       : err->code == BS_ENOTFOUND ? "weir connector list shows the names"
-                                                   : NULL;
-    return err->code == 0 ? CL_OK : cl_verb_fail(argv[0], err, hint);
+    if (err->code == BS_ECONNECT)
+        bs_error_hint(err, "is a worker running there? --worker URL names another");
+    else if (err->code == BS_ENOTFOUND)
+        bs_error_hint(err, "weir connector list shows the names");
+    return err->code == 0 ? CL_OK : cl_verb_fail(argv[0], err);
 }
 
 /* One call about the connector NAME; the answer, if it has one, as indented JSON. */

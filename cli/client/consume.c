@@ -16,12 +16,11 @@
 
 enum {
     KEY_KEY_FORMAT = 0x2000,
-    KEY_REGISTRY,
     KEY_MAX,
     KEY_UNTIL,
     KEY_SHOW,
     KEY_UNCOMMITTED,
-    KEY_SERDE,
+    KEY_SKIP,
     KEY_SCHEMA,
     KEY_KEY_SCHEMA
 };
@@ -33,9 +32,9 @@ struct consume_args {
     const char *schema, *key_schema; /* files; NULL: what each record was written with */
     struct cl_serde serde;
     int64_t from; /* offset, RD_KAFKA_OFFSET_BEGINNING or _END; with by_time a timestamp in ms */
-    bool by_time, until_end, uncommitted;
+    bool by_time, until_end, uncommitted, skip;
     int32_t partition; /* -1: all */
-    int64_t max, printed;
+    int64_t max, printed, skipped;
     rd_kafka_topic_partition_list_t *reading; /* opaque set: its end has been seen */
 };
 
@@ -72,7 +71,8 @@ static const struct argp_option OPTIONS[] = {
     {.name = "show",
      .key = KEY_SHOW,
      .arg = "WHAT",
-     .doc = "value (default), key (key, separator, value), record (one JSON object)"},
+     .doc = "value (default), key (key, separator, value), record (one JSON object; a header's "
+            "value that is no text is {\"base64\": …}, a schema's {\"guid\": …} or {\"id\": …})"},
     {.name = "key-separator", .key = 'k', .arg = "TEXT", .doc = "For --show key; a tab"},
     {.name = "max", .key = KEY_MAX, .arg = "N", .doc = "End after N records"},
     {.name = "until-end", .key = KEY_UNTIL, .doc = "End when every partition's end is reached"},
@@ -81,16 +81,10 @@ static const struct argp_option OPTIONS[] = {
     {.name = "uncommitted",
      .key = KEY_UNCOMMITTED,
      .doc = "Also records of open and aborted transactions"},
-    {.name = "registry",
-     .key = KEY_REGISTRY,
-     .arg = "URL",
-     .doc = "Default $WEIR_REGISTRY_URL, the place for http://NAME:PASSWORD@HOST:PORT, or "
-            "http://127.0.0.1:8081"},
-    {.name = "serde",
-     .key = KEY_SERDE,
-     .arg = "NAME=VALUE",
-     .doc = "Any option of Confluent's Avro deserializer, as max.retries=0; key. "
-            "or value. before NAME for one side; may be repeated"},
+    {.name = "skip-message-on-error",
+     .key = KEY_SKIP,
+     .doc = "Go on behind a record that cannot be printed: where it is and why goes to standard "
+            "error, and the exit status is 3 when there were any"},
     {0}};
 
 static bool parse_time(const char *text, int64_t *ret_ms)
@@ -165,6 +159,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &args->kafka;
+        state->child_inputs[1] = &args->serde;
         return 0;
     case 'o':
         take_from(state, args, arg);
@@ -187,6 +182,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_UNTIL:
         args->until_end = true;
         return 0;
+    case KEY_SKIP:
+        args->skip = true;
+        return 0;
     case 'g':
         args->group = arg;
         return 0;
@@ -195,13 +193,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_UNCOMMITTED:
         args->uncommitted = true;
-        return 0;
-    case KEY_REGISTRY:
-        args->serde.url = arg;
-        return 0;
-    case KEY_SERDE:
-        if (cl_serde_add(&args->serde, arg) != 0)
-            argp_error(state, "--serde takes NAME=VALUE, not '%s'", arg);
         return 0;
     case KEY_SCHEMA:
         args->schema = arg;
@@ -313,6 +304,26 @@ static bool all_ends_seen(struct consume_args *args, const rd_kafka_message_t *m
     return all;
 }
 
+/* Is the record at fault, and not the registry, the rights or the output? */
+static bool is_record(const struct bs_error *err)
+{
+    return bs_error_class(err->code) != BS_RETRY && err->code != BS_EDENIED && err->code != BS_EIO;
+}
+
+static int print(struct consume_args *args, const rd_kafka_message_t *message, struct bs_error *err)
+{
+    int rc = cl_printer_print(&args->printer, message, err);
+    if (rc == 0)
+        args->printed++;
+    if (rc == 0 || !args->skip || !is_record(err))
+        return rc;
+    fflush(stdout);
+    fprintf(stderr, "weir consume: skipped %s\n", err->text);
+    args->skipped++;
+    *err = (struct bs_error){0};
+    return 0;
+}
+
 static int take_message(struct consume_args *args, const rd_kafka_message_t *message, bool *ret_end,
                         struct bs_error *err)
 {
@@ -323,9 +334,10 @@ static int take_message(struct consume_args *args, const rd_kafka_message_t *mes
     }
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
         return cl_kafka_error(err, message->err, args->topic);
-    args->printed++;
+    if (print(args, message, err) != 0)
+        return err->code;
     *ret_end = args->max && args->printed >= args->max;
-    return cl_printer_print(&args->printer, message, err);
+    return 0;
 }
 
 static int read_all(struct consume_args *args, struct bs_error *err)
@@ -349,19 +361,16 @@ static int read_all(struct consume_args *args, struct bs_error *err)
 
 int cl_consume_main(int argc, char **argv)
 {
-    static const struct argp_child CHILDREN[] = {{.argp = &cl_kafka_argp}, {0}};
+    static const struct argp_child CHILDREN[] = {
+        {.argp = &cl_kafka_argp}, {.argp = &cl_serde_argp}, {0}};
     static const struct argp ARGP = {.options = OPTIONS,
                                      .parser = parse_option,
                                      .args_doc = "TOPIC",
                                      .doc = "Prints the records of a topic, one a line.",
                                      .children = CHILDREN};
-    const char *registry = getenv("WEIR_REGISTRY_URL");
     struct sigaction act = {.sa_handler = on_signal};
-    struct consume_args args = {.from = RD_KAFKA_OFFSET_END,
-                                .partition = -1,
-                                .printer.separator = "\t",
-                                .serde.url =
-                                    registry && *registry ? registry : "http://127.0.0.1:8081"};
+    struct consume_args args = {
+        .from = RD_KAFKA_OFFSET_END, .partition = -1, .printer.separator = "\t"};
     struct bs_error err = {0};
     char name[] = "weir consume";
     int status = CL_OK;
@@ -371,13 +380,15 @@ int cl_consume_main(int argc, char **argv)
     sigaction(SIGINT, &act, NULL);
     sigaction(SIGTERM, &act, NULL);
     if (start(&args, &err) != 0 || read_all(&args, &err) != 0)
-        status = cl_verb_fail(argv[0], &err, cl_kafka_hint(&err));
+        status = cl_verb_fail(argv[0], &err);
+    else if (args.skipped)
+        status = CL_SKIPPED;
     if (args.kafka.rk)
         rd_kafka_consumer_close(args.kafka.rk);
     if (args.reading)
         rd_kafka_topic_partition_list_destroy(args.reading);
     cl_kafka_deinit(&args.kafka);
     cl_printer_deinit(&args.printer);
-    bs_free(args.serde.settings);
+    cl_serde_deinit(&args.serde);
     return status;
 }

@@ -4,6 +4,42 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* The id or GUID of a schema in its header; false: the value has not that form. */
+static bool put_schema_id(struct bs_bytes value, struct bs_buf *out)
+{
+    struct sd_schema_id id;
+    struct bs_bytes payload;
+    if (sd_schema_id_split(value, value, &id, &payload, NULL) != 0)
+        return false;
+    if (!id.is_guid) {
+        bs_buf_printf(out, "{\"id\":%" PRId32 "}", id.id);
+        return true;
+    }
+    bs_buf_puts(out, "{\"guid\":\"");
+    for (size_t i = 0; i < sizeof id.guid; i++)
+        bs_buf_printf(out, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", id.guid[i]);
+    bs_buf_puts(out, "\"}");
+    return true;
+}
+
+/* A string; {"base64": …} of what is no text, {"guid": …} and {"id": …} in a schema's header. */
+static void put_header(const char *name, struct bs_bytes value, struct bs_buf *out)
+{
+    bool schema =
+        strcmp(name, rc_schema_header(true)) == 0 || strcmp(name, rc_schema_header(false)) == 0;
+    if (value.ptr == NULL) {
+        bs_buf_puts(out, "null");
+    } else if (schema && put_schema_id(value, out)) {
+        return;
+    } else if (bs_utf8_valid(value)) {
+        bs_buf_put_json_string(out, (const char *)value.ptr, value.len);
+    } else {
+        bs_buf_puts(out, "{\"base64\":\"");
+        bs_buf_put_base64(out, value);
+        bs_buf_puts(out, "\"}");
+    }
+}
+
 static void put_headers(const rd_kafka_message_t *message, struct bs_buf *out)
 {
     rd_kafka_headers_t *headers = NULL;
@@ -19,10 +55,7 @@ static void put_headers(const rd_kafka_message_t *message, struct bs_buf *out)
         bs_buf_puts(out, i ? ",[" : "[");
         bs_buf_put_json_string(out, name, strlen(name));
         bs_buf_puts(out, ",");
-        if (value)
-            bs_buf_put_json_string(out, value, size);
-        else
-            bs_buf_puts(out, "null");
+        put_header(name, bs_bytes(value, size), out);
         bs_buf_puts(out, "]");
     }
     bs_buf_puts(out, "]");

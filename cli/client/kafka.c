@@ -135,12 +135,35 @@ int cl_kafka_open(struct cl_kafka *kafka, rd_kafka_type_t type, rd_kafka_conf_t 
     return 0;
 }
 
+static void hint_broker(struct bs_error *err)
+{
+    bs_error_hint(err, "is a broker running there? `weir dev` starts one; --bootstrap HOST:PORT "
+                       "names another");
+}
+
+static void hint_topic(struct bs_error *err)
+{
+    bs_error_hint(err, "weir topic create NAME makes one; weir topic list shows those that exist");
+}
+
 int cl_kafka_check(const struct cl_kafka *kafka, struct bs_error *err)
 {
     if (!kafka->all_down)
         return 0;
-    return bs_error_set(err, BS_ECONNECT, "no broker answers at %s%s%s", kafka->bootstrap,
-                        *kafka->last_text ? ": " : "", kafka->last_text);
+    bs_error_set(err, BS_ECONNECT, "no broker answers at %s%s%s", kafka->bootstrap,
+                 *kafka->last_text ? ": " : "", kafka->last_text);
+    hint_broker(err);
+    return BS_ECONNECT;
+}
+
+int cl_kafka_undelivered(const struct cl_kafka *kafka, rd_kafka_resp_err_t code, const char *topic,
+                         struct bs_error *err)
+{
+    if (code != RD_KAFKA_RESP_ERR__MSG_TIMED_OUT || *kafka->last_text == '\0')
+        return cl_kafka_error(err, code, topic);
+    bs_error_set(err, BS_ECONNECT, "%s: not delivered: %s", topic, kafka->last_text);
+    hint_broker(err);
+    return BS_ECONNECT;
 }
 
 static int64_t now_ms(void)
@@ -195,7 +218,9 @@ int cl_kafka_topic(struct cl_kafka *kafka, const char *name,
         *ret_topic = topic;
         return topic->err == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : cl_kafka_error(err, topic->err, name);
     }
-    return bs_error_set(err, BS_ENOTFOUND, "topic '%s' does not exist", name);
+    bs_error_set(err, BS_ENOTFOUND, "topic '%s' does not exist", name);
+    hint_topic(err);
+    return BS_ENOTFOUND;
 }
 
 int cl_kafka_event(struct cl_kafka *kafka, rd_kafka_queue_t *queue, rd_kafka_event_t **ret,
@@ -230,15 +255,8 @@ int cl_kafka_error(struct bs_error *err, rd_kafka_resp_err_t code, const char *w
                  : code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS ? BS_EEXIST
                  : code == RD_KAFKA_RESP_ERR__TIMED_OUT           ? BS_ETIMEOUT
                                                                   : BS_EINVAL;
-    return bs_error_set(err, mapped, "%s: %s", what, rd_kafka_err2str(code));
-}
-
-const char *cl_kafka_hint(const struct bs_error *err)
-{
-    if (err->code == BS_ECONNECT)
-        return "is a broker running there? `weir dev` starts one; --bootstrap HOST:PORT names "
-               "another";
-    if (err->code == BS_ENOTFOUND)
-        return "weir topic create NAME makes one; weir topic list shows those that exist";
-    return NULL;
+    bs_error_set(err, mapped, "%s: %s", what, rd_kafka_err2str(code));
+    if (mapped == BS_ENOTFOUND)
+        hint_topic(err);
+    return mapped;
 }

@@ -1,5 +1,6 @@
 /* Kafka: what the client commands share of librdkafka: where the broker is, and how a failure to
- * reach it is told. One thread: librdkafka's callbacks come only from its poll functions. */
+ * reach it is told. The errors made here say what to try. One thread: librdkafka's callbacks come
+ * only from its poll functions. */
 #ifndef WEIR_CLI_CLIENT_KAFKA_H
 #define WEIR_CLI_CLIENT_KAFKA_H
 
@@ -46,7 +47,8 @@ int cl_kafka_topic(struct cl_kafka *kafka, const char *name,
 int cl_kafka_event(struct cl_kafka *kafka, rd_kafka_queue_t *queue, rd_kafka_event_t **ret,
                    struct bs_error *err);
 int cl_kafka_error(struct bs_error *err, rd_kafka_resp_err_t code, const char *what);
-/* What to try when a command failed with this code, or NULL. */
-const char *cl_kafka_hint(const struct bs_error *err);
+/* Why a record was not delivered. */
+int cl_kafka_undelivered(const struct cl_kafka *kafka, rd_kafka_resp_err_t code, const char *topic,
+                         struct bs_error *err);
 
 #endif

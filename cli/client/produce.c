@@ -4,7 +4,7 @@
  * the command with its number; what was sent before it stays sent and is counted in the message. */
 #include "cli/client/codec.h"
 #include "cli/client/commands.h"
-#include "cli/client/verb.h"
+#include "cli/client/schema_args.h"
 #include "lib/base/mem.h"
 #include "lib/base/option.h"
 
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_KEY_FORMAT = 0x2000, KEY_SCHEMA, KEY_KEY_SCHEMA, KEY_REGISTRY, KEY_NULL, KEY_SERDE };
+enum { KEY_KEY_FORMAT = 0x2000, KEY_SCHEMA, KEY_KEY_SCHEMA, KEY_NULL };
 
 struct produce_args {
     struct cl_kafka kafka;
@@ -50,16 +50,6 @@ static const struct argp_option OPTIONS[] = {
      .doc = "Registered for TOPIC-value unless --serde says otherwise; without it the subject's "
             "latest version is used"},
     {.name = "key-schema", .key = KEY_KEY_SCHEMA, .arg = "FILE.avsc", .doc = "For TOPIC-key"},
-    {.name = "registry",
-     .key = KEY_REGISTRY,
-     .arg = "URL",
-     .doc = "Default $WEIR_REGISTRY_URL, the place for http://NAME:PASSWORD@HOST:PORT, or "
-            "http://127.0.0.1:8081"},
-    {.name = "serde",
-     .key = KEY_SERDE,
-     .arg = "NAME=VALUE",
-     .doc = "Any option of Confluent's Avro serializer, as auto.register.schemas=false; key. or "
-            "value. before NAME for one side; may be repeated"},
     {0}};
 
 static void take_format(struct argp_state *state, const char *arg, enum cl_format *ret)
@@ -82,6 +72,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &args->kafka;
+        state->child_inputs[1] = &args->serde;
         return 0;
     case 'f':
         take_format(state, arg, &args->value.format);
@@ -113,13 +104,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_KEY_SCHEMA:
         args->key_schema = arg;
         return 0;
-    case KEY_REGISTRY:
-        args->serde.url = arg;
-        return 0;
-    case KEY_SERDE:
-        if (cl_serde_add(&args->serde, arg) != 0)
-            argp_error(state, "--serde takes NAME=VALUE, not '%s'", arg);
-        return 0;
     case ARGP_KEY_ARG:
         if (args->topic)
             argp_error(state, "takes one topic, got '%s' too", arg);
@@ -140,12 +124,40 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
     (void)rk;
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
         args->delivered++;
-    else if (args->failed.code == 0) {
-        cl_kafka_error(&args->failed, message->err, args->topic);
-        if (message->err == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT && *args->kafka.last_text)
-            bs_error_set(&args->failed, BS_ECONNECT, "%s: not delivered: %s", args->topic,
-                         args->kafka.last_text);
+    else if (args->failed.code == 0)
+        cl_kafka_undelivered(&args->kafka, message->err, args->topic, &args->failed);
+}
+
+/* A registration was refused: what stands against it, as weir schema register prints it. */
+static void explain(const struct produce_args *args, const struct cl_codec *codec, const char *file,
+                    struct bs_error *err)
+{
+    struct cl_schema_question question = {.file = file, .out = stderr};
+    struct cl_rest rest = {0};
+    struct bs_error ignored = {0}; /* the registry's own words stand without it */
+    struct bs_buf text = BS_BUF_INIT;
+    char *subject = NULL;
+    if (rc_serializer_subject(codec->serializer, args->topic, codec->schema, &subject, &ignored) ==
+            0 &&
+        cl_schema_body(file, &text, &question.body, &ignored) == 0 &&
+        cl_serde_client(&args->serde, &rest.registry, &ignored) == 0) {
+        question.subject = subject;
+        question.text = bs_buf_text(&text);
+        cl_schema_explain(&rest, &question, err);
     }
+    rc_client_free(rest.registry);
+    json_decref(question.body);
+    bs_buf_deinit(&text);
+    bs_free(subject);
+}
+
+static int resolve(const struct produce_args *args, struct cl_codec *codec, const char *file,
+                   struct bs_error *err)
+{
+    int rc = cl_codec_resolve(codec, file, err);
+    if (rc == BS_ECONFLICT && file && rc_serializer_registers(codec->serializer))
+        explain(args, codec, file, err);
+    return rc;
 }
 
 static int open_all(struct produce_args *args, struct bs_error *err)
@@ -170,9 +182,9 @@ static int open_all(struct produce_args *args, struct bs_error *err)
     if (rc == 0)
         rc = cl_codec_open(&args->value, &args->serde, args->topic, false, NULL, err);
     if (rc == 0)
-        rc = cl_codec_resolve(&args->key, args->key_schema, err);
+        rc = resolve(args, &args->key, args->key_schema, err);
     if (rc == 0)
-        rc = cl_codec_resolve(&args->value, args->schema, err);
+        rc = resolve(args, &args->value, args->schema, err);
     return rc;
 }
 
@@ -286,16 +298,14 @@ static int send_all(struct produce_args *args, struct bs_error *err)
 
 int cl_produce_main(int argc, char **argv)
 {
-    static const struct argp_child CHILDREN[] = {{.argp = &cl_kafka_argp}, {0}};
+    static const struct argp_child CHILDREN[] = {
+        {.argp = &cl_kafka_argp}, {.argp = &cl_serde_argp}, {0}};
     static const struct argp ARGP = {.options = OPTIONS,
                                      .parser = parse_option,
                                      .args_doc = "TOPIC",
                                      .doc = "Writes one record for each line of standard input.",
                                      .children = CHILDREN};
-    const char *registry = getenv("WEIR_REGISTRY_URL");
-    struct produce_args args = {.partition = RD_KAFKA_PARTITION_UA,
-                                .serde.url =
-                                    registry && *registry ? registry : "http://127.0.0.1:8081"};
+    struct produce_args args = {.partition = RD_KAFKA_PARTITION_UA};
     char name[] = "weir produce";
     struct bs_error err = {0};
     int status = CL_OK;
@@ -303,7 +313,7 @@ int cl_produce_main(int argc, char **argv)
     cl_kafka_init(&args.kafka);
     cl_verb_parse(&ARGP, argc, argv, &args);
     if (open_all(&args, &err) != 0 || send_all(&args, &err) != 0) {
-        status = cl_verb_fail(argv[0], &err, cl_kafka_hint(&err));
+        status = cl_verb_fail(argv[0], &err);
         if (args.delivered)
             fprintf(stderr, "%s: %" PRId64 " records were delivered before that\n", argv[0],
                     args.delivered);
@@ -311,7 +321,7 @@ int cl_produce_main(int argc, char **argv)
     cl_kafka_deinit(&args.kafka);
     cl_codec_deinit(&args.key);
     cl_codec_deinit(&args.value);
-    bs_free(args.serde.settings);
+    cl_serde_deinit(&args.serde);
     bs_free(args.headers);
     return status;
 }

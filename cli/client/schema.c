@@ -30,18 +30,14 @@ int cl_schema_body(const char *file, struct bs_buf *text, json_t **ret, struct b
     return rc;
 }
 
-/* Why a registration failed; what stands against it as check prints it. */
+/* Why a registration failed. */
 static void explain(const struct cl_schema_args *args, const char *text, json_t *body,
                     struct bs_error *err)
 {
-    struct cl_schema_question question = {
+    const struct cl_schema_question question = {
         .subject = args->args[0], .file = args->args[1], .text = text, .body = body, .out = stderr};
-    struct bs_error ignored = {0}; /* the registry's own words stand without it */
-    bool well = true;
-    if (err->code == BS_ECONFLICT && cl_schema_ask(args, &question, &well, &ignored) == 0 && !well)
-        bs_error_set(err, BS_ECONFLICT,
-                     "%s is not registered (409): not compatible with subject %s", question.file,
-                     question.subject);
+    if (err->code == BS_ECONFLICT)
+        cl_schema_explain(&args->rest, &question, err);
     else if (bs_error_class(err->code) == BS_CALLER)
         bs_error_wrap(err, "%s", question.file);
 }

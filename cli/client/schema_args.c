@@ -8,38 +8,24 @@
 #include <stdlib.h>
 
 enum {
-    KEY_REGISTRY = 0x2000,
-    KEY_PERMANENT,
+    KEY_PERMANENT = 0x2000,
     KEY_SUBJECT,
     KEY_NORMALIZE,
     KEY_WRITER,
     KEY_READER,
     KEY_FORCE,
     KEY_NEW_IDS,
-    KEY_SERDE,
     KEY_MUST_EXIST,
     KEY_ID,
     KEY_GLOBAL,
 };
 
 struct row {
-    unsigned when; /* 0: unless CL_SCHEMA_LOCAL */
+    unsigned when;
     struct argp_option option;
 };
 
 static const struct row ROWS[] = {
-    {0,
-     {.name = "registry",
-      .key = KEY_REGISTRY,
-      .arg = "URL",
-      .doc = "Default $WEIR_REGISTRY_URL or http://127.0.0.1:8081. A user and password belong in "
-             "WEIR_REGISTRY_URL=http://NAME:PASSWORD@HOST:PORT, not in the command line, which "
-             "every user of the machine can read"}},
-    {0,
-     {.name = "serde",
-      .key = KEY_SERDE,
-      .arg = "NAME=VALUE",
-      .doc = "An option of the registry's client, as max.retries=0; may be repeated"}},
     {CL_SCHEMA_PERMANENT,
      {.name = "permanent", .key = KEY_PERMANENT, .doc = "For good, after a first delete"}},
     {CL_SCHEMA_SUBJECT,
@@ -74,12 +60,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     struct cl_schema_args *args = state->input;
     int64_t number;
     switch (key) {
-    case KEY_REGISTRY:
-        args->serde.url = arg;
-        return 0;
-    case KEY_SERDE:
-        if (cl_serde_add(&args->serde, arg) != 0)
-            argp_error(state, "--serde takes NAME=VALUE, not '%s'", arg);
+    case ARGP_KEY_INIT:
+        if (state->root_argp->children[0].argp)
+            state->child_inputs[0] = &args->serde;
         return 0;
     case KEY_PERMANENT:
         args->permanent = true;
@@ -136,14 +119,19 @@ void cl_schema_args_parse(struct cl_schema_args *args, unsigned options, const c
                           const char *doc, size_t least, int argc, char **argv)
 {
     struct argp_option table[ROW_COUNT + 1] = {0};
-    struct argp argp = {.options = table, .parser = parse_option, .args_doc = args_doc, .doc = doc};
-    const char *url = getenv("WEIR_REGISTRY_URL");
+    const struct argp_child children[] = {
+        {.argp = options & CL_SCHEMA_LOCAL ? NULL : &cl_serde_argp}, {0}};
+    struct argp argp = {.options = table,
+                        .parser = parse_option,
+                        .args_doc = args_doc,
+                        .doc = doc,
+                        .children = children};
     struct bs_error err = {0};
     size_t count = 0;
     for (size_t i = 0; i < ROW_COUNT; i++)
-        if (ROWS[i].when ? (options & ROWS[i].when) != 0 : !(options & CL_SCHEMA_LOCAL))
+        if (options & ROWS[i].when)
             table[count++] = ROWS[i].option;
-    *args = (struct cl_schema_args){.serde.url = url && *url ? url : "http://127.0.0.1:8081"};
+    *args = (struct cl_schema_args){0};
     cl_verb_parse(&argp, argc, argv, args);
     if (!(options & CL_SCHEMA_LOCAL) && has_empty(args)) {
         fprintf(stderr, "%s: an argument is empty: a subject, a version and a file have a name\n",
@@ -155,26 +143,22 @@ void cl_schema_args_parse(struct cl_schema_args *args, unsigned options, const c
         exit(CL_USAGE);
     }
     if (!(options & CL_SCHEMA_LOCAL) && cl_serde_client(&args->serde, &args->rest.registry, &err)) {
-        cl_verb_fail(argv[0], &err, NULL);
+        cl_verb_fail(argv[0], &err);
         exit(CL_USAGE);
     }
 }
 
-int cl_schema_finish(struct cl_schema_args *args, char **argv, const struct bs_error *err)
+int cl_schema_finish(struct cl_schema_args *args, char **argv, struct bs_error *err)
 {
     rc_client_free(args->rest.registry);
-    bs_free(args->serde.settings);
-    return err->code == 0
-               ? CL_OK
-               : cl_verb_fail(argv[0], err,
-                              err->code == BS_ECONNECT
-                                  ? "is a registry running there? --registry URL names another"
-                                  : NULL);
+    cl_serde_deinit(&args->serde);
+    cl_serde_hint(err);
+    return err->code == 0 ? CL_OK : cl_verb_fail(argv[0], err);
 }
 
 int cl_schema_usage(struct cl_schema_args *args, char **argv, const char *usage)
 {
-    const struct bs_error none = {0};
+    struct bs_error none = {0};
     fprintf(stderr, "%s: usage: %s %s\n", argv[0], argv[0], usage);
     cl_schema_finish(args, argv, &none);
     return CL_USAGE;

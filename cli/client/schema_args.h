@@ -35,7 +35,7 @@ struct cl_schema_args {
 void cl_schema_args_parse(struct cl_schema_args *args, unsigned options, const char *args_doc,
                           const char *doc, size_t least, int argc, char **argv);
 /* Lets the arguments go; prints err, if it is set, with a hint; the exit status. */
-int cl_schema_finish(struct cl_schema_args *args, char **argv, const struct bs_error *err);
+int cl_schema_finish(struct cl_schema_args *args, char **argv, struct bs_error *err);
 
 /* Prints how it is used and lets the arguments go; CL_USAGE. */
 int cl_schema_usage(struct cl_schema_args *args, char **argv, const char *usage);
@@ -46,8 +46,12 @@ struct cl_schema_question {
     json_t *body;
     FILE *out;
 };
-int cl_schema_ask(const struct cl_schema_args *args, const struct cl_schema_question *question,
+int cl_schema_ask(const struct cl_rest *rest, const struct cl_schema_question *question,
                   bool *ret_well, struct bs_error *err);
+/* The subject has refused to register it, as err says in the registry's words: the same verdict and
+ * diff, and one sentence in err. */
+void cl_schema_explain(const struct cl_rest *rest, const struct cl_schema_question *question,
+                       struct bs_error *err);
 
 /* schema.c: the text of a file, and {"schema": text}; an empty one is refused. */
 int cl_schema_body(const char *file, struct bs_buf *text, json_t **ret, struct bs_error *err);

@@ -34,7 +34,7 @@ static void print_reason(const char *text, FILE *out)
     bs_free(words);
 }
 
-static void print_diff(const struct cl_schema_args *args, const struct cl_schema_question *question,
+static void print_diff(const struct cl_rest *rest, const struct cl_schema_question *question,
                        const char *version)
 {
     struct bs_error ignored = {0}; /* the verdict stands without it */
@@ -45,7 +45,7 @@ static void print_diff(const struct cl_schema_args *args, const struct cl_schema
     char *name = bs_asprintf("%s version %s", question->subject, version);
     json_t *answer = NULL;
     const char *old = NULL, *text = question->text;
-    if (cl_rest_call(&args->rest, "GET", path, NULL, &answer, &ignored) == 0)
+    if (cl_rest_call(rest, "GET", path, NULL, &answer, &ignored) == 0)
         old = json_string_value(json_object_get(answer, "schema"));
     if (sd_schema_parse(bs_bytes_text(text), false, NULL, 0, &schema, NULL) == 0) {
         sd_schema_text(schema, false, &canonical);
@@ -63,8 +63,8 @@ static void print_diff(const struct cl_schema_args *args, const struct cl_schema
     bs_free(part);
 }
 
-static void print_refusal(const struct cl_schema_args *args,
-                          const struct cl_schema_question *question, const json_t *messages)
+static void print_refusal(const struct cl_rest *rest, const struct cl_schema_question *question,
+                          const json_t *messages)
 {
     char *version = NULL, *level = NULL;
     size_t i;
@@ -83,27 +83,38 @@ static void print_refusal(const struct cl_schema_args *args,
     json_array_foreach(messages, i, item) if (json_is_string(item))
         print_reason(json_string_value(item), question->out);
     if (version)
-        print_diff(args, question, version);
+        print_diff(rest, question, version);
     bs_free(version);
     bs_free(level);
 }
 
-int cl_schema_ask(const struct cl_schema_args *args, const struct cl_schema_question *question,
+int cl_schema_ask(const struct cl_rest *rest, const struct cl_schema_question *question,
                   bool *ret_well, struct bs_error *err)
 {
     char *part = cl_rest_escape(question->subject);
     char *path = bs_asprintf("/compatibility/subjects/%s/versions?verbose=true", part);
     json_t *answer = NULL;
-    int rc = cl_rest_call(&args->rest, "POST", path, question->body, &answer, err);
+    int rc = cl_rest_call(rest, "POST", path, question->body, &answer, err);
     if (rc == 0) {
         *ret_well = json_is_true(json_object_get(answer, "is_compatible"));
         if (!*ret_well)
-            print_refusal(args, question, json_object_get(answer, "messages"));
+            print_refusal(rest, question, json_object_get(answer, "messages"));
     }
     json_decref(answer);
     bs_free(path);
     bs_free(part);
     return rc;
+}
+
+void cl_schema_explain(const struct cl_rest *rest, const struct cl_schema_question *question,
+                       struct bs_error *err)
+{
+    struct bs_error ignored = {0}; /* the registry's own words stand without it */
+    bool well = true;
+    if (cl_schema_ask(rest, question, &well, &ignored) == 0 && !well)
+        bs_error_set(err, BS_ECONFLICT,
+                     "%s is not registered (409): not compatible with subject %s", question->file,
+                     question->subject);
 }
 
 /* A registry finds everything compatible with no version at all: a misspelt subject as well. */
@@ -133,7 +144,7 @@ static int check(const struct cl_schema_args *args, const char *argv0, const cha
     if (rc < 0)
         goto done;
     question.text = bs_buf_text(&text);
-    if ((rc = cl_schema_ask(args, &question, &well, err)) < 0)
+    if ((rc = cl_schema_ask(&args->rest, &question, &well, err)) < 0)
         bs_error_wrap(err, "%s", file);
     else if (well && (rc = check_exists(args, subject, &exists, err)) == 0 && exists)
         printf("%s: compatible\n", subject);

@@ -325,7 +325,7 @@ static void parse(struct user_args *args, bool grants, const char *args_doc, con
 static int finish(char **argv, json_t *json, const struct bs_error *err)
 {
     json_decref(json);
-    return err->code ? cl_verb_fail(argv[0], err, NULL) : CL_OK;
+    return err->code ? cl_verb_fail(argv[0], err) : CL_OK;
 }
 
 static int run_add(int argc, char **argv)

@@ -92,7 +92,7 @@ static int open_client(struct topic_args *args, struct bs_error *err)
 
 static int finish(struct topic_args *args, char **argv, const struct bs_error *err)
 {
-    int status = err->code ? cl_verb_fail(argv[0], err, cl_kafka_hint(err)) : CL_OK;
+    int status = err->code ? cl_verb_fail(argv[0], err) : CL_OK;
     cl_kafka_deinit(&args->kafka);
     bs_free(args->configs);
     return status;

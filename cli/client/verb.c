@@ -60,10 +60,8 @@ void cl_verb_parse(const struct argp *argp, int argc, char **argv, void *input)
     argp_parse(argp, argc, argv, 0, NULL, input);
 }
 
-int cl_verb_fail(const char *argv0, const struct bs_error *err, const char *hint)
+int cl_verb_fail(const char *argv0, const struct bs_error *err)
 {
     fprintf(stderr, "%s: %s\n", argv0, err->text);
-    if (hint)
-        fprintf(stderr, "hint: %s\n", hint);
     return CL_FAILED;
 }

@@ -6,7 +6,7 @@
 
 #include <argp.h>
 
-enum cl_exit { CL_OK = 0, CL_FAILED = 1, CL_USAGE = 2 };
+enum cl_exit { CL_OK = 0, CL_FAILED = 1, CL_USAGE = 2, CL_SKIPPED = 3 };
 
 struct cl_verb {
     const char *name;
@@ -19,7 +19,7 @@ int cl_verb_run(const char *noun, const char *doc, const struct cl_verb *verbs, 
                 char **argv);
 /* argp with argv[0] as the name shown and 2 as the status of wrong usage. */
 void cl_verb_parse(const struct argp *argp, int argc, char **argv, void *input);
-/* "argv0: text" and, when there is one, "hint: …" on stderr; CL_FAILED. */
-int cl_verb_fail(const char *argv0, const struct bs_error *err, const char *hint);
+/* "argv0: text" on stderr; CL_FAILED. */
+int cl_verb_fail(const char *argv0, const struct bs_error *err);
 
 #endif

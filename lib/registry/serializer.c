@@ -290,6 +290,17 @@ static int fill(struct rc_serializer *s, const char *topic, const struct sd_sche
     return rc;
 }
 
+int rc_serializer_subject(const struct rc_serializer *s, const char *topic,
+                          const struct sd_schema *own, char **ret, struct bs_error *err)
+{
+    return rc_subject_name(s->strategy, topic, s->key, own ? sd_schema_root(own) : NULL, ret, err);
+}
+
+bool rc_serializer_registers(const struct rc_serializer *s)
+{
+    return s->way == WAY_REGISTER;
+}
+
 static const char *entry_topic(const struct entry *entry)
 {
     return entry->key + sizeof entry->own;

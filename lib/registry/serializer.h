@@ -36,6 +36,11 @@ struct rc_writing {
 int rc_serializer_pick(struct rc_serializer *serializer, const char *topic,
                        const struct sd_schema *own, const struct rc_writing **ret,
                        struct bs_error *err);
+/* The subject that a message with this schema belongs to; bs_free it. */
+int rc_serializer_subject(const struct rc_serializer *serializer, const char *topic,
+                          const struct sd_schema *own, char **ret, struct bs_error *err);
+/* Does it register the own schema? */
+bool rc_serializer_registers(const struct rc_serializer *serializer);
 /* The message, appended (out is cut back on error): envelope unless in_header, then the payload. A
  * record without key or value has none of this: null stays null. */
 int rc_writing_put(const struct rc_writing *writing, const struct sd_value *value,

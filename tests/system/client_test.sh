@@ -55,6 +55,10 @@ expect_fail 1 "weight" "$weir" schema check avro-fruit-value "$stage/v2.avsc"
 echo '{"name":"plum","weight":1.5}' | "$weir" produce avro-fruit --format avro --schema "$stage/v2.avsc" >"$stage/said" 2>&1 &&
     fail "a producer with the incompatible schema went on"
 grep -q weight "$stage/said" || fail "the producer does not name the field: $(cat "$stage/said")"
+expect_fail 1 'not compatible with subject avro-fruit-value' "$weir" schema register avro-fruit-value "$stage/v2.avsc"
+cp "$stage/said" "$stage/registered"
+expect_fail 1 'v2.avsc is not registered .409.' "$weir" produce avro-fruit --format avro --schema "$stage/v2.avsc"
+same "$(sed 's/^weir produce: /weir schema register: /' "$stage/said")" "$(cat "$stage/registered")"
 same "$("$weir" consume avro-fruit --from beginning --until-end --format avro | wc -l)" 1
 echo '{"nam":"pear"}' | "$weir" produce avro-fruit --format avro >"$stage/said" 2>&1 && fail "a wrong field was taken"
 grep -q "nam" "$stage/said" || fail "the field is not named: $(cat "$stage/said")"
@@ -101,6 +105,58 @@ takes_in either --format avro --schema "$stage/either.avsc" >"$stage/said" 2>&1 
 grep -q 'at /e: the union takes text' "$stage/said" || fail "it says: $(cat "$stage/said")"
 printf '%s\n' '{"e":{"string":"abcd"}}' '{"e":{"bytes":"abcd"}}' | "$weir" produce either --format avro-json --schema "$stage/either.avsc" ||
     fail "a union's branch is named"
+
+say "a hint comes from where the error does"
+no_hint() { # NOT_IN_IT: of what was said last
+    grep -q "$1" "$stage/said" && fail "the hint is of another part: $(cat "$stage/said")"
+    true
+}
+expect_fail 1 'hint: weir topic create' "$weir" consume nothing
+for verb in "consume avro-fruit" "produce avro-fruit"; do
+    # shellcheck disable=SC2086 # words
+    expect_fail 2 "unknown option 'frob'" "$weir" $verb --format avro --serde frob=1
+    no_hint hint:
+    # shellcheck disable=SC2086 # words
+    expect_fail 2 'is no subject name strategy' "$weir" $verb --format avro --serde value.subject.name.strategy=Mine
+done
+expect_fail 2 "unknown option 'frob'" "$weir" schema list --serde frob=1
+away="--registry http://127.0.0.1:1 --serde max.retries=0"
+# shellcheck disable=SC2086 # words
+expect_fail 1 'hint: is a registry running there' "$weir" produce avro-fruit --format avro $away
+no_hint broker
+# shellcheck disable=SC2086 # words
+expect_fail 1 'hint: is a registry running there' "$weir" consume avro-fruit --from beginning --max 1 --format avro $away
+no_hint broker
+expect_fail 1 'hint: is a broker running there' "$weir" consume avro-fruit --bootstrap 127.0.0.1:1
+expect_fail 1 'no/such.avsc: No such file' "$weir" produce avro-fruit --format avro --schema /no/such.avsc
+no_hint hint:
+expect_fail 1 'has no partition 7; it has 0 to' "$weir" consume avro-fruit --partition 7
+no_hint hint:
+
+say "a record that cannot be printed: NaN has a hint; --skip-message-on-error goes on behind it"
+echo '{"type":"record","name":"Real","fields":[{"name":"r","type":"double"}]}' >"$stage/real.avsc"
+"$weir" topic create real --partitions 1 >/dev/null
+printf '%s\n' '{"r":1.5}' '{"r":"NaN"}' '{"r":2.5}' | "$weir" produce real --format avro-json --schema "$stage/real.avsc" || fail "NaN"
+echo poison | "$weir" produce real || fail "poison"
+echo '{"r":3.5}' | "$weir" produce real --format avro || fail "the last"
+expect_fail 1 'real.0.@1: .*at /r: NaN' "$weir" consume real --from beginning --until-end --format avro
+grep -q 'hint: --format avro-json prints NaN' "$stage/said" || fail "no hint: $(cat "$stage/said")"
+got=0
+"$weir" consume real --from beginning --until-end --format avro --skip-message-on-error >"$stage/out" 2>"$stage/said" || got=$?
+same "$got" 3
+same "$(tr '\n' ' ' <"$stage/out")" '{"r":1.5} {"r":2.5} {"r":3.5} '
+same "$(grep -c 'skipped real.0.@[13]: ' "$stage/said")" 2
+"$weir" consume real --from 0 --max 1 --format avro --skip-message-on-error >/dev/null || fail "nothing was skipped: status 0"
+# shellcheck disable=SC2086 # words
+expect_fail 1 'hint: is a registry' "$weir" consume real --from beginning --until-end --format avro --skip-message-on-error $away
+
+say "headers that are no text"
+echo '{"name":"fig"}' | "$weir" produce avro-fruit --format avro --header note=fig --header "odd=$(printf '\377')" \
+    --serde value.schema.id.serializer=HeaderSchemaIdSerializer || fail "produce with headers"
+guid=$(curl -sS "$WEIR_REGISTRY_URL/schemas/ids/1" | sed 's/.*"guid":"\([^"]*\)".*/\1/')
+"$weir" consume avro-fruit --from beginning --until-end --show record | tail -1 >"$stage/record"
+grep -qF "\"headers\":[[\"note\",\"fig\"],[\"odd\",{\"base64\":\"/w==\"}],[\"__value_schema_id\",{\"guid\":\"$guid\"}]]" "$stage/record" ||
+    fail "the record is $(cat "$stage/record"), the GUID $guid"
 
 say "connector"
 printf 'one\ntwo\n' >"$stage/lines.txt"

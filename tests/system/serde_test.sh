@@ -89,7 +89,7 @@ same "$(read_with fruit --schema "$stage/reader.avsc" | sed -n '1p;3p')" "$(prin
 same "$(read_with fruit --serde use.latest.version=true | head -1)" '{"name":"pear","weight":null}'
 expect_fail 1 'fruit\[0\]@0: written with schema 1, read with the reader.s schema: .*at /name: .*writer string, reader int' \
     "$weir" consume fruit --from beginning --until-end --registry "$registry" --format avro --schema "$stage/odd.avsc"
-expect_fail 1 'specific.avro.reader: .*use.latest.version' "$weir" consume fruit --from beginning --until-end --registry "$registry" --format avro --serde specific.avro.reader=true
+expect_fail 2 'specific.avro.reader: .*use.latest.version' "$weir" consume fruit --from beginning --until-end --registry "$registry" --format avro --serde specific.avro.reader=true
 expect_fail 2 'schema goes with --format avro' "$weir" consume fruit --schema "$stage/reader.avsc"
 
 say "the id in a header"
