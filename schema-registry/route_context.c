@@ -106,7 +106,8 @@ int sr_contexts_list(void *ctx, struct ht_request *request, struct ht_response *
                 sr_may_read_space(&call, space))
                 list[found++] = space;
         }
-        sr_page(&call, found, found, &from, &to);
+        if (!sr_page(&call, found, found, &from, &to))
+            return sr_end(&call);
         bs_buf_puts(&response->body, "[");
         for (size_t i = from; i < to; i++) {
             bs_buf_puts(&response->body, i > from ? "," : "");

@@ -166,7 +166,8 @@ static int list_uses(void *ctx, struct ht_request *request, struct ht_response *
     if (sr_begin(&call, ctx, request, response) && named_entry(&call, &named)) {
         struct use *uses = bs_arena_array(request->arena, named.entry->uses, sizeof *uses);
         size_t found = find_uses(&call, named.space, named.entry, versions, uses), from, to;
-        sr_page(&call, found, found, &from, &to);
+        if (!sr_page(&call, found, found, &from, &to))
+            return sr_end(&call);
         bs_buf_puts(&response->body, "[");
         for (size_t i = from; i < to; i++) {
             bs_buf_puts(&response->body, i > from ? "," : "");
@@ -308,7 +309,8 @@ int sr_schemas_list(void *ctx, struct ht_request *request, struct ht_response *r
                                 .latest = sr_flag(&call, "latestOnly"),
                                 .rule_type = ht_query(request, "ruleType")};
         size_t from, to, found = 0;
-        sr_page(&call, SIZE_MAX / 2, LIST_MAX, &from, &to);
+        if (!sr_page(&call, SIZE_MAX / 2, LIST_MAX, &from, &to))
+            return sr_end(&call);
         sr_query_prefixes(&call, &filter.prefixes);
         if (sr_flag(&call, "aliases"))
             find_aliases(&call, &filter);

@@ -65,7 +65,8 @@ int sr_subjects_list(void *ctx, struct ht_request *request, struct ht_response *
                 sr_may_read(&call, subject->name))
                 list[found++] = subject;
         }
-        sr_page(&call, found, found, &from, &to);
+        if (!sr_page(&call, found, found, &from, &to))
+            return sr_end(&call);
         bs_buf_puts(&response->body, "[");
         for (size_t i = from; i < to; i++) {
             if (i > from)
@@ -97,7 +98,8 @@ int sr_subject_versions(void *ctx, struct ht_request *request, struct ht_respons
             sr_fail(&call, 40401, "Subject '%s' not found.", call.subject);
             return sr_end(&call);
         }
-        sr_page(&call, found, found, &from, &to);
+        if (!sr_page(&call, found, found, &from, &to))
+            return sr_end(&call);
         bs_buf_puts(&response->body, "[");
         for (size_t i = from; i < to; i++)
             bs_buf_printf(&response->body, "%s%d", i > from ? "," : "",
@@ -208,7 +210,10 @@ int sr_version_referrers(void *ctx, struct ht_request *request, struct ht_respon
         count = readable(&call, subject->name, ids, count);
         if (count)
             qsort(ids, count, sizeof *ids, id_compare);
-        sr_page(&call, count, count, &from, &to);
+        if (!sr_page(&call, count, count, &from, &to)) {
+            bs_free(ids);
+            return sr_end(&call);
+        }
         bs_buf_puts(&response->body, "[");
         for (size_t i = from; i < to; i++)
             bs_buf_printf(&response->body, "%s%d", i > from ? "," : "", (int)ids[i]);
@@ -220,28 +225,37 @@ int sr_version_referrers(void *ctx, struct ht_request *request, struct ht_respon
 
 enum looked { NOT_THERE, BAD_SCHEMA, NO_MATCH, FOUND };
 
-/* Looks for the schema in one subject; references are taken in its context. */
-static enum looked look_in(struct sr_call *call, const struct sr_subject *subject,
-                           struct sr_input input, bool deleted, struct bs_error *err)
+/* As a schema of that subject, in whose context references are taken. */
+static int parse_in(struct sr_call *call, const char *name, struct sr_input *input,
+                    struct bs_error *err)
 {
-    const struct sr_version *version;
-    const char *asked = call->subject, *name;
+    const char *asked = call->subject;
     struct sd_schema *schema = NULL;
-    struct sr_content *content = &input.content;
+    struct sr_content *content = &input->content;
     int rc;
-    if (!there(subject, deleted))
-        return NOT_THERE;
-    name = bs_arena_strndup(call->request->arena, subject->name, strlen(subject->name));
     if (content->ref_count) /* parsing may change them */
         content->refs = bs_arena_dup(call->request->arena, content->refs,
                                      content->ref_count * sizeof *content->refs);
     call->subject = name;
-    rc = sr_input_parse(call, &input, false, &schema, err);
+    rc = sr_input_parse(call, input, false, &schema, err);
     call->subject = asked;
-    if (rc < 0)
+    if (rc == 0)
+        sd_schema_unref(schema);
+    return rc;
+}
+
+/* Looks for the schema in one subject. */
+static enum looked look_in(struct sr_call *call, const struct sr_subject *subject,
+                           struct sr_input input, bool deleted, struct bs_error *err)
+{
+    const struct sr_version *version;
+    const char *name;
+    if (!there(subject, deleted))
+        return NOT_THERE;
+    name = bs_arena_strndup(call->request->arena, subject->name, strlen(subject->name));
+    if (parse_in(call, name, &input, err) < 0)
         return BAD_SCHEMA;
-    sd_schema_unref(schema);
-    version = sr_content_find(call->store, name, content, deleted);
+    version = sr_content_find(call->store, name, &input.content, deleted);
     if (version)
         sr_put_version(call, name, version);
     return version ? FOUND : NO_MATCH;
@@ -261,6 +275,11 @@ static void look_up(struct sr_call *call, const struct sr_input *input)
             err = ignored;
         if (looked == NOT_THERE || other == FOUND)
             looked = other;
+    }
+    if (looked == NOT_THERE) {
+        struct sr_input copy = *input; /* what is wrong with the schema comes first */
+        if (parse_in(call, call->subject, &copy, &err) < 0)
+            looked = BAD_SCHEMA;
     }
     if (looked == NOT_THERE)
         sr_fail(call, 40401, "Subject '%s' not found.", call->subject);
@@ -285,15 +304,14 @@ int sr_subject_lookup(void *ctx, struct ht_request *request, struct ht_response 
     return sr_end(&call);
 }
 
-/* The i-th key goes with the i-th value; all must be there. */
+/* The i-th key goes with the i-th value; all pairs must be there. */
 static bool has_pairs(const struct ht_request *request, const struct sr_content *content)
 {
-    const char *key;
-    for (unsigned i = 0; (key = ht_query_at(request, "key", i)); i++) {
-        const char *value = ht_query_at(request, "value", i);
-        if (value == NULL || !bs_bytes_is(sr_content_property(content, key), value))
+    const char *key, *value;
+    for (unsigned i = 0;
+         (key = ht_query_at(request, "key", i)) && (value = ht_query_at(request, "value", i)); i++)
+        if (!bs_bytes_is(sr_content_property(content, key), value))
             return false;
-    }
     return true;
 }
 

@@ -359,24 +359,30 @@ bool sr_has_prefix(const struct sr_prefixes *prefixes, const char *name)
     return false;
 }
 
-static int64_t number_query(struct sr_call *call, const char *name, int64_t absent)
+/* A parameter that is typed integer: as one of the path, another text is not found. */
+static bool number_query(struct sr_call *call, const char *name, int64_t *ret)
 {
     const char *text = ht_query(call->request, name);
-    int64_t value;
-    if (text == NULL || bs_parse_int(text, INT32_MIN, INT32_MAX, &value) < 0)
-        return absent;
-    return value;
+    if (text == NULL || text[strspn(text, " ")] == '\0' ||
+        bs_parse_int(text, INT32_MIN, INT32_MAX, ret) == 0)
+        return true;
+    sr_fail(call, 404, "HTTP 404 Not Found: parameter '%s' of the query is not an integer", name);
+    return false;
 }
 
-void sr_page(struct sr_call *call, size_t total, size_t most, size_t *ret_from, size_t *ret_to)
+bool sr_page(struct sr_call *call, size_t total, size_t most, size_t *ret_from, size_t *ret_to)
 {
-    int64_t offset = number_query(call, "offset", 0), limit = number_query(call, "limit", -1);
-    size_t from = offset < 0 ? 0 : (size_t)offset;
-    size_t count = limit < 0 ? total : (size_t)limit;
+    int64_t offset = 0, limit = -1;
+    size_t from, count;
+    if (!number_query(call, "offset", &offset) || !number_query(call, "limit", &limit))
+        return false;
+    from = offset < 0 ? 0 : (size_t)offset;
+    count = limit < 0 ? total : (size_t)limit;
     if (count > most)
         count = most;
     *ret_from = from < total ? from : total;
     *ret_to = total - *ret_from < count ? total : *ret_from + count;
+    return true;
 }
 
 bool sr_version_param(struct sr_call *call, const char *text, int *ret)

@@ -102,8 +102,8 @@ struct sr_prefixes {
 };
 void sr_query_prefixes(struct sr_call *call, struct sr_prefixes *ret);
 bool sr_has_prefix(const struct sr_prefixes *prefixes, const char *name);
-/* offset and limit of the query applied to `total` items. */
-void sr_page(struct sr_call *call, size_t total, size_t most, size_t *ret_from, size_t *ret_to);
+/* offset and limit of the query applied to `total` items; false: one is no number, 404 is set. */
+bool sr_page(struct sr_call *call, size_t total, size_t most, size_t *ret_from, size_t *ret_to);
 /* "1", "latest", "-1" → number (-1: latest); false: 42202 is set. */
 bool sr_version_param(struct sr_call *call, const char *text, int *ret);
 bool sr_id_param(struct sr_call *call, const char *text, int32_t *ret);
