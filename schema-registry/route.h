@@ -23,11 +23,9 @@ ht_handler sr_schemas_list, sr_schema_by_id, sr_schema_text, sr_schema_subjects,
 /* route_compat.c */
 ht_handler sr_compat_version, sr_compat_all;
 /* route_config.c */
-ht_handler sr_config_get, sr_config_put, sr_config_delete, sr_subject_config_get,
-    sr_subject_config_put, sr_subject_config_delete;
+ht_handler sr_config_get, sr_config_put, sr_config_delete;
 /* route_mode.c */
-ht_handler sr_mode_get, sr_mode_put, sr_mode_delete, sr_subject_mode_get, sr_subject_mode_put,
-    sr_subject_mode_delete;
+ht_handler sr_mode_get, sr_mode_put, sr_mode_delete;
 /* route_page.c */
 ht_handler sr_root, sr_page_get;
 /* route_info.c */

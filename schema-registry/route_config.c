@@ -184,14 +184,6 @@ static bool merge_config(struct sr_call *call, const struct sd_value *old,
     return true;
 }
 
-static bool refuse_readonly(struct sr_call *call)
-{
-    if (!sr_mode_readonly(sr_store_mode(call->store, call->subject)))
-        return false;
-    sr_fail_mode(call, "is in read-only mode");
-    return true;
-}
-
 /* Every member that some record in scope has, and the level in any case. */
 static struct sd_value effective_config(struct sr_call *call)
 {
@@ -215,17 +207,11 @@ static struct sd_value effective_config(struct sr_call *call)
     return all;
 }
 
-/* The scopes that always have a config. */
-static bool is_top(const struct sr_call *call)
-{
-    return call->subject == NULL || strcmp(call->subject, SR_SCOPE_GLOBAL) == 0;
-}
-
 static void config_get(struct sr_call *call)
 {
     const struct sr_config *config = sr_store_config(call->store, call->subject);
     struct sd_value all;
-    if (!is_top(call) && !sr_flag(call, "defaultToGlobal")) {
+    if (!sr_is_top(call) && !sr_flag(call, "defaultToGlobal")) {
         if (config)
             put_config(&call->response->body, config->json, false);
         else
@@ -243,7 +229,7 @@ static void config_put(struct sr_call *call)
     const struct sr_config *old;
     struct sr_record record = {.kind = SR_RECORD_CONFIG, .subject = call->subject};
     struct sd_value body;
-    if (!sr_body(call, &body) || !sr_become_writer(call) || refuse_readonly(call))
+    if (!sr_body(call, &body) || !sr_become_writer(call) || sr_refuse_readonly(call))
         return;
     old = sr_store_config(call->store, call->subject);
     if (!merge_config(call, old ? old->json : NULL, &body, &record.value))
@@ -263,10 +249,10 @@ static void config_delete(struct sr_call *call)
         .kind = SR_RECORD_CONFIG, .subject = call->subject, .tombstone = true};
     const struct sr_config *old;
     struct bs_buf text = BS_BUF_INIT;
-    if (!sr_become_writer(call) || refuse_readonly(call))
+    if (!sr_become_writer(call) || sr_refuse_readonly(call))
         return;
     old = sr_store_config(call->store, call->subject);
-    if (old == NULL && !is_top(call)) {
+    if (old == NULL && !sr_is_top(call)) {
         sr_fail(call, 40401, "Subject '%s' not found.", call->subject);
         return;
     }
@@ -280,52 +266,17 @@ static void config_delete(struct sr_call *call)
     bs_buf_deinit(&text);
 }
 
-/* ---- the handlers: global, then of a subject or context ---- */
-
-static int global(void *ctx, struct ht_request *request, struct ht_response *response,
-                  void (*run)(struct sr_call *))
-{
-    struct sr_call call;
-    if (sr_begin(&call, ctx, request, response))
-        run(&call);
-    return sr_end(&call);
-}
-
-static int of_scope(void *ctx, struct ht_request *request, struct ht_response *response,
-                    void (*run)(struct sr_call *))
-{
-    struct sr_call call;
-    if (sr_begin_scope(&call, ctx, request, response))
-        run(&call);
-    return sr_end(&call);
-}
-
 int sr_config_get(void *ctx, struct ht_request *request, struct ht_response *response)
 {
-    return global(ctx, request, response, config_get);
+    return sr_in_scope(ctx, request, response, config_get);
 }
 
 int sr_config_put(void *ctx, struct ht_request *request, struct ht_response *response)
 {
-    return global(ctx, request, response, config_put);
+    return sr_in_scope(ctx, request, response, config_put);
 }
 
 int sr_config_delete(void *ctx, struct ht_request *request, struct ht_response *response)
 {
-    return global(ctx, request, response, config_delete);
-}
-
-int sr_subject_config_get(void *ctx, struct ht_request *request, struct ht_response *response)
-{
-    return of_scope(ctx, request, response, config_get);
-}
-
-int sr_subject_config_put(void *ctx, struct ht_request *request, struct ht_response *response)
-{
-    return of_scope(ctx, request, response, config_put);
-}
-
-int sr_subject_config_delete(void *ctx, struct ht_request *request, struct ht_response *response)
-{
-    return of_scope(ctx, request, response, config_delete);
+    return sr_in_scope(ctx, request, response, config_delete);
 }

@@ -3,7 +3,6 @@
  * request->scope. */
 #include "schema-registry/access.h"
 #include "schema-registry/route.h"
-#include "schema-registry/scope.h"
 
 #include "lib/base/mem.h"
 #include "lib/http/route.h"
@@ -156,10 +155,8 @@ static void delete_context(struct sr_call *call)
     size_t count;
     if (!sr_become_writer(call))
         return;
-    if (sr_mode_readonly(sr_store_mode(call->store, call->subject))) {
-        sr_fail_mode(call, "is in read-only mode");
+    if (sr_refuse_readonly(call))
         return;
-    }
     space = sr_store_space(call->store, call->subject);
     if (space && space->used) {
         sr_fail(call, 42211, "The specified context '%s' is not empty.", space->context);

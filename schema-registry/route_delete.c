@@ -3,16 +3,6 @@
  * never given again even when compaction has taken every trace of its schema. */
 #include "schema-registry/route.h"
 
-#include "schema-registry/scope.h"
-
-static bool refuse_readonly(struct sr_call *call)
-{
-    if (!sr_mode_readonly(sr_store_mode(call->store, call->subject)))
-        return false;
-    sr_fail_mode(call, "is in read-only mode");
-    return true;
-}
-
 static void fail_referred(struct sr_call *call, int number)
 {
     sr_fail(call, 42206,
@@ -34,7 +24,7 @@ static bool check_subject(struct sr_call *call, const struct sr_subject *subject
                 call->subject);
         return false;
     }
-    if (refuse_readonly(call))
+    if (sr_refuse_readonly(call))
         return false;
     /* what the subject's own versions refer to goes with them */
     for (size_t i = 0; i < subject->count; i++) {
@@ -134,7 +124,7 @@ static const struct sr_version *check_version(struct sr_call *call, bool permane
             sr_fail(call, 40401, "Subject '%s' not found.", call->subject);
         return NULL;
     }
-    if (refuse_readonly(call))
+    if (sr_refuse_readonly(call))
         return NULL;
     if (sr_store_referrers(call->store, call->subject, version->number, permanent, NULL)) {
         fail_referred(call, version->number);

@@ -12,16 +12,10 @@ static void put_mode(struct sr_call *call, enum sr_mode mode)
     bs_buf_printf(&call->response->body, "{\"mode\":\"%s\"}", sr_mode_name(mode));
 }
 
-/* The scopes that always have a mode. */
-static bool is_top(const struct sr_call *call)
-{
-    return call->subject == NULL || strcmp(call->subject, SR_SCOPE_GLOBAL) == 0;
-}
-
 static void mode_get(struct sr_call *call)
 {
     enum sr_mode own = sr_store_own_mode(call->store, call->subject);
-    bool effective = is_top(call) || sr_flag(call, "defaultToGlobal");
+    bool effective = sr_is_top(call) || sr_flag(call, "defaultToGlobal");
     if (own == SR_MODE_UNSET && !effective)
         sr_fail(call, 40409, "Subject '%s' does not have subject-level mode configured",
                 call->subject);
@@ -85,13 +79,13 @@ static void mode_delete(struct sr_call *call)
     if (!sr_become_writer(call))
         return;
     old = sr_store_own_mode(call->store, call->subject);
-    if (old == SR_MODE_UNSET && !is_top(call) && !sr_flag(call, "recursive")) {
+    if (old == SR_MODE_UNSET && !sr_is_top(call) && !sr_flag(call, "recursive")) {
         sr_fail(call, 40401, "Subject '%s' not found.", call->subject);
         return;
     }
     if (!clear_mode(call))
         return;
-    if (old == SR_MODE_UNSET && !is_top(call))
+    if (old == SR_MODE_UNSET && !sr_is_top(call))
         bs_buf_puts(&call->response->body, "{}");
     else
         put_mode(call, old == SR_MODE_UNSET ? SR_MODE_READWRITE : old);
@@ -221,52 +215,17 @@ static void mode_put(struct sr_call *call)
         set_mode(call, mode);
 }
 
-/* ---- the handlers: global, then of a subject or context ---- */
-
-static int global(void *ctx, struct ht_request *request, struct ht_response *response,
-                  void (*run)(struct sr_call *))
-{
-    struct sr_call call;
-    if (sr_begin(&call, ctx, request, response))
-        run(&call);
-    return sr_end(&call);
-}
-
-static int of_scope(void *ctx, struct ht_request *request, struct ht_response *response,
-                    void (*run)(struct sr_call *))
-{
-    struct sr_call call;
-    if (sr_begin_scope(&call, ctx, request, response))
-        run(&call);
-    return sr_end(&call);
-}
-
 int sr_mode_get(void *ctx, struct ht_request *request, struct ht_response *response)
 {
-    return global(ctx, request, response, mode_get);
+    return sr_in_scope(ctx, request, response, mode_get);
 }
 
 int sr_mode_put(void *ctx, struct ht_request *request, struct ht_response *response)
 {
-    return global(ctx, request, response, mode_put);
+    return sr_in_scope(ctx, request, response, mode_put);
 }
 
 int sr_mode_delete(void *ctx, struct ht_request *request, struct ht_response *response)
 {
-    return global(ctx, request, response, mode_delete);
-}
-
-int sr_subject_mode_get(void *ctx, struct ht_request *request, struct ht_response *response)
-{
-    return of_scope(ctx, request, response, mode_get);
-}
-
-int sr_subject_mode_put(void *ctx, struct ht_request *request, struct ht_response *response)
-{
-    return of_scope(ctx, request, response, mode_put);
-}
-
-int sr_subject_mode_delete(void *ctx, struct ht_request *request, struct ht_response *response)
-{
-    return of_scope(ctx, request, response, mode_delete);
+    return sr_in_scope(ctx, request, response, mode_delete);
 }

@@ -24,14 +24,6 @@ enum {
     IMPORT_MAX = INT32_MAX - 1000000, /* above it there is room for new ids */
 };
 
-static bool check_writable(struct sr_call *call)
-{
-    if (!sr_mode_readonly(sr_store_mode(call->store, call->subject)))
-        return true;
-    sr_fail_mode(call, "is in read-only mode");
-    return false;
-}
-
 static bool check_version(struct sr_call *call, const struct sr_input *input)
 {
     const struct sr_version *newest =
@@ -197,7 +189,7 @@ static bool try_register(struct sr_call *call, struct sr_input input)
         sr_again(call); /* the mode has changed while this waited to be the writer */
         return true;
     }
-    if (!check_writable(call) || !sr_input_complete(call, &input))
+    if (sr_refuse_readonly(call) || !sr_input_complete(call, &input))
         return true;
     if (sr_input_parse(call, &input, true, &schema, &err) < 0) {
         sr_fail(call, 42201, "Invalid schema %.*s, details: %s",

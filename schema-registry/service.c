@@ -6,6 +6,7 @@
 #include "schema-registry/access.h"
 #include "schema-registry/forward.h"
 #include "schema-registry/media.h"
+#include "schema-registry/scope.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -132,10 +133,27 @@ bool sr_begin_subject(struct sr_call *call, void *service, struct ht_request *re
     return sr_begin(call, service, request, response) && begin_named(call, false);
 }
 
-bool sr_begin_scope(struct sr_call *call, void *service, struct ht_request *request,
-                    struct ht_response *response)
+int sr_in_scope(void *service, struct ht_request *request, struct ht_response *response,
+                void (*run)(struct sr_call *))
 {
-    return sr_begin(call, service, request, response) && begin_named(call, true);
+    struct sr_call call;
+    if (sr_begin(&call, service, request, response) &&
+        (request->params[0] == NULL || begin_named(&call, true)))
+        run(&call);
+    return sr_end(&call);
+}
+
+bool sr_is_top(const struct sr_call *call)
+{
+    return call->subject == NULL || strcmp(call->subject, SR_SCOPE_GLOBAL) == 0;
+}
+
+bool sr_refuse_readonly(struct sr_call *call)
+{
+    if (!sr_mode_readonly(sr_store_mode(call->store, call->subject)))
+        return false;
+    sr_fail_mode(call, "is in read-only mode");
+    return true;
 }
 
 static void unlock(struct sr_call *call)

@@ -52,10 +52,13 @@ bool sr_begin_without_store(struct sr_call *call, void *service, struct ht_reque
 /* As sr_begin, with params[0] as the subject in its stored form, an alias resolved. */
 bool sr_begin_subject(struct sr_call *call, void *service, struct ht_request *request,
                       struct ht_response *response);
-/* As sr_begin, with params[0] as the holder of settings: a subject (also one that is an alias), a
- * context, all of them; call->subject NULL is the global one. */
-bool sr_begin_scope(struct sr_call *call, void *service, struct ht_request *request,
-                    struct ht_response *response);
+/* A whole request on settings: of all, or of params[0] where the pattern has that: a subject (also
+ * one that is an alias), a context; call->subject NULL is the global one. */
+int sr_in_scope(void *service, struct ht_request *request, struct ht_response *response,
+                void (*run)(struct sr_call *));
+bool sr_is_top(const struct sr_call *call); /* its scope always has settings */
+/* 42205 is set where the subject, or the scope, is read-only. */
+bool sr_refuse_readonly(struct sr_call *call);
 /* A stored name that requests may use: no control characters, none of the reserved words, in a
  * context that can be one. `scope`: a context's ":.ctx:" or ":.__GLOBAL:" may hold settings. */
 bool sr_name_valid(const struct sr_call *call, const char *name, bool scope);
