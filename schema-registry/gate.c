@@ -1,6 +1,7 @@
 /* Gate: see gate.h. Here: opening, reading, the line of writers, appending. */
 #include "schema-registry/gate_state.h"
 
+#include "lib/base/log.h"
 #include "lib/base/mem.h"
 
 #include <stdio.h>
@@ -29,6 +30,14 @@ static const struct bs_metric_desc fenced_desc = {
 static const struct bs_metric_desc ready_desc = {
     "weir_registry_ready", BS_GAUGE,
     "1 where writes are accepted, looked at every second; else 0, and /health says why."};
+
+static const struct bs_event write_failed = {
+    "registry.write-failed", BS_LOG_WARN,
+    "The topic has refused a write, or nobody knows whether it has taken it: who asked for it was "
+    "answered 50001 or 50002. Said once until the topic takes a write again; /health says it, "
+    "too."};
+static const struct bs_event writes_again = {"registry.writes-again", BS_LOG_INFO,
+                                             "The topic takes writes again."};
 
 /* ---- opening ---- */
 
@@ -351,6 +360,30 @@ int32_t sr_gate_next_id(struct sr_gate *gate, const struct sr_store *store,
     return id;
 }
 
+void sr_gate_taken(struct sr_gate *gate)
+{
+    gate->unwritten[0] = '\0';
+    if (gate->told)
+        bs_log(&writes_again, "topic %s", gate->settings.topic);
+    gate->told = false;
+}
+
+/* With progress locked. */
+static void tell_failure(struct sr_gate *gate, const struct sr_record *records, size_t count,
+                         const struct bs_error *why)
+{
+    const char *subject = NULL;
+    for (size_t i = 0; i < count && subject == NULL; i++)
+        subject = records[i].subject;
+    if (gate->told)
+        return;
+    gate->told = true;
+    if (subject)
+        bs_log(&write_failed, "subject %s: %s", subject, why->text);
+    else
+        bs_log(&write_failed, "%s", why->text);
+}
+
 /* The topic has not taken a write, of which nothing is left: /health says so until one is taken.
  * The leader's own claim once more is one that cannot do harm, so that is owed until it is. */
 static void note_refused(struct sr_gate *gate, int64_t epoch, const struct bs_error *why)
@@ -369,7 +402,7 @@ static int outcome(struct sr_gate *gate, const struct sr_writer *writer, int64_t
 {
     int held;
     pthread_mutex_lock(&gate->progress);
-    gate->unwritten[0] = '\0';
+    sr_gate_taken(gate);
     held = sr_leader_held(&gate->leader, writer->epoch, offset);
     pthread_mutex_unlock(&gate->progress);
     if (held == 0)
@@ -416,6 +449,11 @@ int sr_gate_append(struct sr_gate *gate, const struct sr_writer *writer,
     }
     if (sr_journal_hook)
         sr_journal_hook("read");
+    if (unknown || (rc < 0 && rc != BS_ELIMIT && rc != BS_EFENCED)) {
+        pthread_mutex_lock(&gate->progress);
+        tell_failure(gate, records, count, &why);
+        pthread_mutex_unlock(&gate->progress);
+    }
     if (unknown)
         resign(gate, writer->epoch, &why);
     else if (rc < 0 && rc != BS_ELIMIT && rc != BS_EFENCED)

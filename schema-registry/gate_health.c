@@ -21,6 +21,11 @@ static const struct bs_event no_broker = {
     "registry.no-broker", BS_LOG_WARN,
     "No broker that has the topic answers: nothing can be written, and what others write is not "
     "seen. It is asked again every second."};
+static const struct bs_event no_topic = {
+    "registry.no-topic", BS_LOG_WARN,
+    "The brokers answer and do not have the topic any more: somebody has deleted it, or they are "
+    "those of another cluster. Schemas are answered from memory, nothing can be written. It is "
+    "asked again every second."};
 static const struct bs_event broker_again = {"registry.broker-again", BS_LOG_INFO,
                                              "A broker that has the topic answers again."};
 static const struct bs_event leader_unready = {
@@ -159,8 +164,9 @@ static void ask_leader(struct sr_gate *gate, struct ht_client *client, const cha
 /* With progress locked: takes what was seen over, and logs where it has changed. */
 static void note(struct sr_gate *gate, const struct bs_error *away, const struct seen *seen)
 {
-    if (away->code && !gate->away[0])
-        bs_log(&no_broker, "%s", away->text);
+    bool missing = away->code == BS_ENOTFOUND;
+    if (away->code && (!gate->away[0] || missing != gate->no_topic))
+        bs_log(missing ? &no_topic : &no_broker, "%s", away->text);
     else if (away->code == 0 && gate->away[0])
         bs_log(&broker_again, "%s", gate->settings.topic);
     if (seen->unready[0] && !gate->unready[0])
@@ -168,7 +174,7 @@ static void note(struct sr_gate *gate, const struct bs_error *away, const struct
     if (seen->differing[0] && strcmp(seen->differing, gate->differing) != 0)
         bs_log(&options_differ, "%s", seen->differing);
     memcpy(gate->away, away->text, sizeof gate->away);
-    gate->no_topic = away->code == BS_ENOTFOUND;
+    gate->no_topic = missing;
     memcpy(gate->unready, seen->unready, sizeof gate->unready);
     memcpy(gate->differing, seen->differing, sizeof gate->differing);
 }

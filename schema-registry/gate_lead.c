@@ -27,7 +27,12 @@ static const struct bs_event claim_failed = {
     "This process wants to lead and cannot write to the topic; it goes on trying."};
 static const struct bs_event owed_failed = {
     "registry.owed-failed", BS_LOG_WARN,
-    "What is in force under a key could not be written once more; it is tried again."};
+    "After a refused write, or one of a former leader, the topic's last record of a key may not be "
+    "the "
+    "one that counts, so this process writes that one again, which has failed. It goes on trying "
+    "about "
+    "every second and says it once; until it is done compaction may lose what counts, and /health "
+    "shows how many are owed. Look at what the topic refuses: a full disk, a missing right."};
 
 /* ---- records ---- */
 
@@ -77,6 +82,8 @@ static void claim(struct sr_gate *gate, int64_t epoch)
     sr_leader_claim_end(&gate->leader, sr_gate_now_ms());
     mine = gate->leader.mine;
     snprintf(gate->why_none, sizeof gate->why_none, "%s", rc < 0 ? err.text : "");
+    if (rc == 0)
+        sr_gate_taken(gate);
     pthread_cond_broadcast(&gate->turn);
     pthread_mutex_unlock(&gate->progress);
     if (rc < 0)
@@ -122,8 +129,9 @@ static int pay(struct sr_gate *gate)
         rc = sr_gate_append(gate, &writer, records, count, &err);
     sr_gate_leave(gate, &writer);
     bs_arena_deinit(&arena);
-    if (rc < 0)
+    if (rc < 0 && !gate->owing)
         bs_log(&owed_failed, "%s", err.text);
+    gate->owing = rc < 0;
     return rc;
 }
 

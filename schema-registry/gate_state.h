@@ -61,9 +61,11 @@ struct sr_gate {
     char away[SR_REASON_MAX];      /* no broker answers, or it has not the topic */
     bool no_topic;                 /* the latter */
     char unwritten[SR_REASON_MAX]; /* the last write of this process was refused */
+    bool told;                     /* that a write failed; until one is taken */
     char unready[SR_REASON_MAX];   /* the leader, another process, says so */
     char differing[SR_REASON_MAX]; /* options, from that leader's */
 
+    bool owing; /* of the leader's thread: paying what is owed has failed */
     pthread_t thread, watcher;
     bool started, watching;
 };
@@ -76,6 +78,9 @@ void sr_gate_cond_init(pthread_cond_t *cond);
  * or that this process is about to replace, does not count. */
 bool sr_gate_other_leads(const struct sr_gate *gate);
 bool sr_gate_unsure(const struct sr_gate *gate); /* it has to be looked for */
+
+/* With progress locked: the topic has taken a write. */
+void sr_gate_taken(struct sr_gate *gate);
 
 /* gate_replay.c: the callbacks of the journal's thread. */
 int sr_gate_open_journal(struct sr_gate *gate, struct bs_error *err);

@@ -1,6 +1,7 @@
 /* Registry: what others have left in the topic, and what it leaves there itself. */
 #include "schema-registry/registry_test.h"
 
+#include "lib/base/log.h"
 #include "schema-registry/journal.h"
 
 #include <semaphore.h>
@@ -398,6 +399,18 @@ static void test_mode_changes(void **state)
     sem_destroy(&step.go);
 }
 
+static atomic_int failures_told, recoveries_told;
+static char failure_told[512];
+
+static void count_told(void *ctx, const struct bs_event *event, const char *text)
+{
+    (void)ctx;
+    if (strcmp(event->id, "registry.write-failed") == 0 && atomic_fetch_add(&failures_told, 1) == 0)
+        snprintf(failure_told, sizeof failure_told, "%s", text);
+    if (strcmp(event->id, "registry.writes-again") == 0)
+        atomic_fetch_add(&recoveries_told, 1);
+}
+
 /* A write that the topic has refused: /health says so until one is taken, which the registry tries
  * by itself. */
 static void test_refused_writes(void **state)
@@ -409,17 +422,26 @@ static void test_refused_writes(void **state)
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
         errors[i] = RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
     expect("POST", "/subjects/a/versions", INT_SCHEMA, 200, "{\"id\":1,…");
+    bs_log_set_sink(count_told, NULL);
     rd_kafka_mock_push_request_errors_array(t.cluster, PRODUCE, sizeof errors / sizeof *errors,
                                             errors);
     expect("POST", "/subjects/b/versions", "{\"schema\":\"\\\"long\\\"\"}", 500,
            "{\"error_code\":50001,\"message\":\"writing to topic …");
+    expect("POST", "/subjects/c/versions", "{\"schema\":\"\\\"float\\\"\"}", 500,
+           "{\"error_code\":50001,…");
+    assert_int_equal(atomic_load(&failures_told), 1);
+    assert_non_null(strstr(failure_told, "subject b: "));
+    assert_non_null(strstr(failure_told, "Topic authorization failed"));
+    assert_int_equal(atomic_load(&recoveries_told), 0);
     expect("GET", "/health", NULL, 503, "{\"status\":\"not-writable\",…");
     expect("GET", "/health", NULL, 503, "…Broker: Topic authorization failed");
     expect("GET", "/schemas/ids/1", NULL, 200, "{\"guid\":…");
     rd_kafka_mock_clear_request_errors(t.cluster, PRODUCE);
     until("/health", "\"status\":\"ok\"");
     expect("GET", "/health", NULL, 200, "…\"owed\":0");
-    expect("POST", "/subjects/b/versions", "{\"schema\":\"\\\"long\\\"\"}", 200, "{\"id\":3,…");
+    assert_int_equal(atomic_load(&recoveries_told), 1);
+    bs_log_set_sink(NULL, NULL);
+    expect("POST", "/subjects/b/versions", "{\"schema\":\"\\\"long\\\"\"}", 200, "{\"id\":4,…");
 }
 
 int main(void)

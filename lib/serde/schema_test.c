@@ -1,5 +1,6 @@
 /* Schema: every case of tests/golden/avro-compat/parsing.json, and the bounds of the parser. */
 #include "lib/serde/golden_test.h"
+#include "lib/serde/path.h"
 #include "lib/serde/schema_model.h"
 #include "lib/serde/schema_tags.h"
 
@@ -362,6 +363,27 @@ static void test_long_lists(void **state)
     bs_buf_deinit(&wanted);
 }
 
+/* A path of hundreds of equal steps tells nothing but its ends. */
+static void test_long_path(void **state)
+{
+    struct sd_path steps[201] = {{0}};
+    char text[1024], want[1024] = "";
+    (void)state;
+    for (size_t i = 1; i <= 200; i++)
+        steps[i] = (struct sd_path){.up = &steps[i - 1], .index = i};
+    for (int i = 1; i <= 24; i++)
+        snprintf(want + strlen(want), sizeof want - strlen(want), "/%d", i);
+    snprintf(want + strlen(want), sizeof want - strlen(want), "/…");
+    for (int i = 189; i <= 200; i++)
+        snprintf(want + strlen(want), sizeof want - strlen(want), "/%d", i);
+    assert_string_equal(sd_path_text(&steps[200], text, sizeof text), want);
+    assert_string_equal(sd_path_text(&steps[3], text, sizeof text), "/1/2/3");
+    assert_null(strstr(sd_path_text(&steps[37], text, sizeof text), "…"));
+    assert_non_null(strstr(sd_path_text(&steps[38], text, sizeof text), "/24/…/27/"));
+    for (size_t cap = 1; cap < sizeof want; cap++)
+        assert_true(strlen(sd_path_text(&steps[200], text, cap)) < cap);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +395,7 @@ int main(void)
         cmocka_unit_test(test_reference_texts),
         cmocka_unit_test(test_tags),
         cmocka_unit_test(test_long_lists),
+        cmocka_unit_test(test_long_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
