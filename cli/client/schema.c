@@ -192,11 +192,9 @@ static int run_level(int argc, char **argv)
     if (wanted)
         body = json_pack("{s:s}", "compatibility", wanted);
     if (cl_rest_call(&args.rest, wanted ? "PUT" : "GET", path, body, &answer, &err) == 0) {
-        const char *level = json_string_value(json_object_get(answer, "compatibilityLevel"));
-        printf("%s: %s\n", args.global ? "global" : args.args[0],
-               level    ? level
-               : wanted ? wanted
-                        : "");
+        const char *level = json_string_value(
+            json_object_get(answer, wanted ? "compatibility" : "compatibilityLevel"));
+        printf("%s: %s\n", args.global ? "global" : args.args[0], level ? level : "");
     }
     json_decref(body);
     json_decref(answer);

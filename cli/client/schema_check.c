@@ -20,18 +20,22 @@ static char *between(const char *text, const char *before, const char *after)
     return to ? bs_strndup(from, (size_t)(to - from)) : NULL;
 }
 
-/* The sentences of {errorType:'T', description:'D', additionalInfo:'I'}; what is not so as it is.
- */
+/* The sentences of {errorType:'T', description:'D', additionalInfo:'I'}, the last where it says
+ * more; what is not so as it is. */
 static void print_reason(const char *text, FILE *out)
 {
     char *type = between(text, "errorType:'", "', description:'");
     char *words = between(text, "description:'", "', additionalInfo:'");
+    char *more = between(text, "additionalInfo:'", "'}");
+    bool adds = more && *more && words && strstr(words, more) == NULL;
     if (type && words)
-        fprintf(out, "  %s: %s\n", type, words);
+        fprintf(out, "  %s: %s%s%s%s\n", type, words, adds ? " (" : "", adds ? more : "",
+                adds ? ")" : "");
     else if (strncmp(text, "{oldSchema", 10) != 0 && strncmp(text, "{validateFields", 15) != 0)
         fprintf(out, "  %s\n", text);
     bs_free(type);
     bs_free(words);
+    bs_free(more);
 }
 
 static void print_diff(const struct cl_rest *rest, const struct cl_schema_question *question,
@@ -77,9 +81,13 @@ static void print_refusal(const struct cl_rest *rest, const struct cl_schema_que
         if (message && level == NULL && strncmp(message, "{validateFields", 15) == 0)
             level = between(message, "compatibility: '", "'");
     }
-    fprintf(question->out, "%s: not compatible%s%s%s%s%s\n", question->subject,
-            version ? " with version " : "", version ? version : "", level ? " (" : "",
-            level ? level : "", level ? ")" : "");
+    if (version == NULL && level == NULL) /* it was not even compared */
+        fprintf(question->out, "%s cannot be compared with subject %s:\n", question->file,
+                question->subject);
+    else
+        fprintf(question->out, "%s: not compatible%s%s%s%s%s\n", question->subject,
+                version ? " with version " : "", version ? version : "", level ? " (" : "",
+                level ? level : "", level ? ")" : "");
     json_array_foreach(messages, i, item) if (json_is_string(item))
         print_reason(json_string_value(item), question->out);
     if (version)

@@ -1,5 +1,6 @@
-/* Schema diff: see schema_diff.h. What fits a line stands on one; else each member has its own. The
- * longest common subsequence of the lines that are left between the equal ends. */
+/* Schema diff: see schema_diff.h. A record's fields have a line each; of the rest what fits a line
+ * stands on one, else each member has its own. The longest common subsequence of the lines that are
+ * left between the equal ends. */
 #include "cli/client/schema_diff.h"
 
 #include "lib/base/mem.h"
@@ -10,13 +11,33 @@
 
 enum { WIDTH = 96, AROUND = 2, CELLS_MAX = 16 << 20, DEPTH_MAX = 100 };
 
-static void put_json(const json_t *json, size_t indent, struct bs_buf *out)
+static bool is_fields(const char *name, const json_t *value)
+{
+    return strcmp(name, "fields") == 0 && json_array_size(value) > 0;
+}
+
+/* Is there a record with fields in it? */
+static bool has_fields(const json_t *json, size_t depth)
+{
+    const char *name;
+    json_t *item;
+    size_t i;
+    if (depth > DEPTH_MAX)
+        return false;
+    json_object_foreach((json_t *)json, name,
+                        item) if (is_fields(name, item) || has_fields(item, depth + 1)) return true;
+    json_array_foreach(json, i, item) if (has_fields(item, depth + 1)) return true;
+    return false;
+}
+
+static void put_json(const json_t *json, bool fields, size_t indent, struct bs_buf *out)
 {
     char *flat = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
     const char *name;
     json_t *item;
     size_t i, count = json_is_object(json) ? json_object_size(json) : json_array_size(json);
-    if (count == 0 || indent > DEPTH_MAX || indent * 2 + strlen(flat) <= WIDTH) {
+    if (count == 0 || indent > DEPTH_MAX ||
+        (indent * 2 + strlen(flat) <= WIDTH && !fields && !has_fields(json, indent))) {
         bs_buf_puts(out, flat);
         free(flat);
         return;
@@ -30,14 +51,14 @@ static void put_json(const json_t *json, size_t indent, struct bs_buf *out)
             bs_buf_printf(out, "\n%*s", (int)(indent * 2 + 2), "");
             bs_buf_put_json_string(out, name, strlen(name));
             bs_buf_puts(out, ":");
-            put_json(item, indent + 1, out);
+            put_json(item, is_fields(name, item), indent + 1, out);
             bs_buf_puts(out, ++i < count ? "," : "");
         }
     } else {
         json_array_foreach(json, i, item)
         {
             bs_buf_printf(out, "\n%*s", (int)(indent * 2 + 2), "");
-            put_json(item, indent + 1, out);
+            put_json(item, false, indent + 1, out);
             bs_buf_puts(out, i + 1 < count ? "," : "");
         }
     }
@@ -56,7 +77,7 @@ static void lines_of(const char *schema, struct lines *ret)
     size_t len;
     *ret = (struct lines){0};
     if (json)
-        put_json(json, 0, &ret->text);
+        put_json(json, false, 0, &ret->text);
     else
         bs_buf_puts(&ret->text, schema);
     json_decref(json);

@@ -34,6 +34,18 @@ static void test_diff(void **state)
     expect(RECORD(FIELD("a") "," FIELD("b")), RECORD(FIELD("a") "," FIELD("b") "," FIELD("c")),
            "--- old\n+++ new\n …\n   \"fields\":[\n " LINE("a") ",\n-" LINE("b") "\n+" LINE(
                "b") ",\n+" LINE("c") "\n   ]\n }\n");
+    /* short records too, the inner ones as well */
+    expect("{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a\",\"type\":\"int\"}]}",
+           "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a\",\"type\":\"long\"}]}",
+           "--- old\n+++ new\n …\n   \"name\":\"R\",\n   \"fields\":[\n"
+           "-    {\"name\":\"a\",\"type\":\"int\"}\n+    {\"name\":\"a\",\"type\":\"long\"}\n   "
+           "]\n }\n");
+    expect(
+        "{\"type\":\"array\",\"items\":{\"name\":\"I\",\"fields\":[{\"name\":\"a\"}]}}",
+        "{\"type\":\"array\",\"items\":{\"name\":\"I\",\"fields\":[{\"name\":\"b\"}]}}",
+        "--- old\n+++ new\n …\n     \"name\":\"I\",\n     \"fields\":[\n-      {\"name\":\"a\"}\n"
+        "+      {\"name\":\"b\"}\n     ]\n   }\n …\n");
+    expect("{\"fields\":[]}", "{\"fields\":[ ]}", "");
     expect("not JSON", "\"int\"", "--- old\n+++ new\n-not JSON\n+\"int\"\n");
     expect("", "", "");
 }

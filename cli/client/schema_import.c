@@ -233,41 +233,66 @@ static int put_config(struct import *import, const char *subject, json_t *config
                config, NULL, err);
 }
 
+static int add_version(struct import *import, const char *subject, json_t *line,
+                       struct bs_error *err)
+{
+    char *path = path_of("/subjects", subject, -1);
+    int rc = ask(import, "POST", bs_asprintf("%s/versions", path), line, NULL, err);
+    bs_free(path);
+    import->added += rc == 0;
+    return rc;
+}
+
+/* A number says nothing there: the schema itself is looked for. The look-up goes on in other
+ * contexts where the subject has none of its own. */
+static int add_new(struct import *import, const char *subject, json_t *line, struct bs_error *err)
+{
+    json_t *answer = NULL;
+    const char *found = NULL;
+    int rc;
+    json_object_del(line, "id");
+    json_object_del(line, "version");
+    rc = ask(import, "POST", path_of("/subjects", subject, -1), line, &answer, err);
+    if (rc == BS_ENOTFOUND) {
+        *err = (struct bs_error){0};
+        rc = 0;
+    } else if (rc == 0) {
+        found = text_member(answer, "subject");
+    }
+    if (found && strcmp(found, subject) == 0)
+        import->kept++;
+    else if (rc == 0)
+        rc = add_version(import, subject, line, err);
+    json_decref(answer);
+    return rc;
+}
+
 static int import_line(struct import *import, json_t *line, struct bs_error *err)
 {
     const char *subject = text_member(line, "subject");
     bool deleted = json_is_true(json_object_get(line, "deleted"));
-    char *place, *path;
+    char *place;
     bool there;
-    int rc = 0;
+    int rc;
     if (json_object_get(line, "config"))
         return put_config(import, subject, json_object_get(line, "config"), err);
     if (json_object_get(line, "mode"))
         return json_array_append(import->settings, line);
     json_object_del(line, "deleted");
-    if (import->args->new_ids) {
-        if (deleted)
-            return 0; /* its number means nothing there */
-        json_object_del(line, "id");
-        json_object_del(line, "version");
-    } else {
-        place = place_of(line);
-        there = json_is_true(json_object_get(import->there, place));
-        bs_free(place);
-        if (there) {
-            import->kept++;
-            return 0;
-        }
-        rc = enter_import(import, subject, err);
+    if (import->args->new_ids)
+        return deleted ? 0 : add_new(import, subject, line, err);
+    place = place_of(line);
+    there = json_is_true(json_object_get(import->there, place));
+    bs_free(place);
+    if (there) {
+        import->kept++;
+        return 0;
     }
-    if (rc == 0) {
-        path = path_of("/subjects", subject, -1);
-        rc = ask(import, "POST", bs_asprintf("%s/versions", path), line, NULL, err);
-        bs_free(path);
-    }
+    rc = enter_import(import, subject, err);
+    if (rc == 0)
+        rc = add_version(import, subject, line, err);
     if (rc == 0 && deleted)
         json_array_append(import->deleted, line);
-    import->added += rc == 0;
     return rc;
 }
 
@@ -351,8 +376,9 @@ int cl_schema_import(int argc, char **argv)
         leave_import(&import, &err);
         if (err.code == 0)
             finish(&import, &err);
-        printf("%zu versions imported, %zu were there, %zu settings\n", import.added, import.kept,
-               import.set);
+        printf("%zu version%s imported, %zu %s there, %zu setting%s\n", import.added,
+               import.added == 1 ? "" : "s", import.kept, import.kept == 1 ? "was" : "were",
+               import.set, import.set == 1 ? "" : "s");
     }
     if (in)
         fclose(in);

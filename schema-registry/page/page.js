@@ -181,7 +181,9 @@ function diffRows(changes) {
 // {errorType:'…', description:'…', additionalInfo:'…'} as a sentence; null: it is none.
 function reason(message) {
     const found = /^\{errorType:'([A-Z_]+)', description:'([^]*)', additionalInfo:'([^]*)'\}$/.exec(message);
-    return found && found[2];
+    if (!found) return null;
+    const [, , text, more] = found;
+    return more && !text.includes(more) ? `${text} (${more})` : text;
 }
 
 function verdict(answer, level, newer, older) {

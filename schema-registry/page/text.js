@@ -1,7 +1,7 @@
 // Text: a schema's JSON laid out in lines, and what differs between two such texts. Pure.
 //
 // The layout works on the text itself: JSON.parse would change numbers (1.0, integers past 2^53) and
-// drop members that are there twice. What fits a line stays on one, so that a field is a line.
+// drop members that are there twice. A record's fields have a line each; of the rest what fits a line stays on one.
 
 const WIDTH = 88;
 const DEPTH = 600;
@@ -26,12 +26,13 @@ function read(text, at, depth) {
             key += ": ";
         }
         [item, at] = read(text, at, depth + 1);
+        if (key === '"fields": ' && item.open === "[" && item.items.length) item.fields = true;
         items.push([key, item]);
         at = skip(text, at);
         if (text[at] === ",") at = skip(text, at + 1);
         else if (text[at] !== close) throw new SyntaxError("no end");
     }
-    return [{ open, items, close }, at + 1];
+    return [{ open, items, close, fields: items.some(([, item]) => item.fields) }, at + 1];
 }
 
 function skip(text, at) {
@@ -47,9 +48,10 @@ function scalar(text, at) {
     return [match[0], found.lastIndex];
 }
 
-// The value on one line, or null when that is longer than `room`.
+// The value on one line, or null when that is longer than `room` or has a record's fields in it.
 function inline(value, room) {
     if (typeof value === "string") return value.length <= room ? value : null;
+    if (value.fields) return null;
     let line = value.open;
     for (const [key, item] of value.items) {
         const text = inline(item, room - line.length - key.length);

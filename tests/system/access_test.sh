@@ -34,6 +34,8 @@ user root --grant 'Admin=.*'
 user reader --grant 'Read=Subject:orders-.*'
 user writer --grant 'Read=Subject:.*' --grant 'Write=Subject:(orders|bills)-value'
 user nobody
+user backup --grant 'Read=Subject:.*' --grant 'Read=Config:.*'
+user restore --grant 'Admin=Subject:.*' --grant 'Write=Config:.*'
 echo outsider-secret >"$stage/outsider"
 grep -q 'secret' "$users" && fail "a password stands in the file"
 "$weir" schema user grant "$users" nobody 'Read=Subject:x' && "$weir" schema user revoke "$users" nobody 'Read=Subject:x'
@@ -80,7 +82,7 @@ ready registry
 registry=$(address registry registry)
 int='{"schema":"\"int\""}' long='{"schema":"\"long\""}' text='{"schema":"\"string\""}'
 expect "" 200 '^\{\}$' GET /
-expect "" 200 '"authentication":\{"users":4\}' GET /health
+expect "" 200 '"authentication":\{"users":6\}' GET /health
 expect "" 401 '"error_code":401' GET /subjects
 grep -qi '^WWW-Authenticate: Basic realm="Weir schema registry"' "$stage/headers" || fail "no challenge"
 grep -qi '^Content-Type: application/vnd.schemaregistry.v1+json' "$stage/headers" || fail "type of 401"
@@ -149,6 +151,27 @@ for path in /subjects/orders-ref/versions/1 /subjects/orders-ref/versions/1/sche
     expect root 200 hidden GET "$path?format=resolved"
 done
 
+say "backup and restore"
+expect root 200 FORWARD PUT /config/:.lab: '{"compatibility":"FORWARD"}'
+expect root 200 '"id":' POST /subjects/:.lab:orders-value/versions "$int"
+expect root 200 READONLY PUT /mode/:.lab: '{"mode":"READONLY"}'
+"$weir" schema export "$stage/by-backup" --registry "http://backup:backup-secret@$registry" || fail "export by backup"
+"$weir" schema export "$stage/by-root" --registry "http://root:root-secret@$registry" || fail "export by root"
+cmp "$stage/by-root" "$stage/by-backup" || fail "the backup is not the whole"
+grep -q '":.lab:","config"\|"config":{"compatibilityLevel":"FORWARD"},"subject":":.lab:"' "$stage/by-backup" ||
+    fail "the context's settings are not in the backup: $(cat "$stage/by-backup")"
+expect_fail 1 'Config:' "$weir" schema export "$stage/part" --registry "http://outsider:outsider-secret@$registry"
+leader=$registry
+start copy "$weir" registry $registry_args --bootstrap "$bootstrap" --set kafkastore.topic=_copy
+ready copy
+registry=$(address copy registry)
+expect_fail 1 'denied operation' "$weir" schema import "$stage/by-backup" --registry "http://backup:backup-secret@$registry"
+"$weir" schema import "$stage/by-backup" --registry "http://restore:restore-secret@$registry" || fail "import by restore"
+"$weir" schema export "$stage/again" --registry "http://backup:backup-secret@$registry" && cmp "$stage/by-backup" "$stage/again" ||
+    fail "the copy is another"
+stop copy
+registry=$leader
+
 say "a write that goes to the leader"
 start follower "$weir" registry $registry_args --bootstrap "$bootstrap"
 ready follower
@@ -172,9 +195,9 @@ say "a file that changes"
 gone() { [ "$(ask writer:writer-secret GET /subjects)" = 401 ]; }
 until_true 10 gone
 echo '{"users":[' >"$users"
-told() { ask "" GET /health >/dev/null && grep -q '"users":4,"error":"[^"]*users.json' "$stage/body"; }
+told() { ask "" GET /health >/dev/null && grep -q '"users":6,"error":"[^"]*users.json' "$stage/body"; }
 until_true 10 told
-logged registry 'registry.users-refused .*users.json.*4 users stay' || fail "the log does not tell"
+logged registry 'registry.users-refused .*users.json.*6 users stay' || fail "the log does not tell"
 expect reader 200 orders GET /subjects
 mv "$stage/before" "$users"
 back() { [ "$(ask writer:writer-secret GET /subjects)" = 200 ]; }

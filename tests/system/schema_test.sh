@@ -58,7 +58,17 @@ grep -q 'not compatible with version 1 (BACKWARD)' "$stage/said" || fail "check 
 grep -q '^--- fruit-value version 1' "$stage/said" || fail "check shows no diff"
 grep -q '^+.*{"name":"price","type":"int"}' "$stage/said" || fail "the diff has not the new field"
 grep -q oldSchema "$stage/said" && fail "check shows raw messages"
-expect_fail 1 "strin" "$weir" schema check "$stage/broken.avsc" --subject fruit-value
+expect_fail 1 "broken.avsc cannot be compared with subject fruit-value" "$weir" schema check "$stage/broken.avsc" --subject fruit-value
+grep -q "strin" "$stage/said" || fail "check does not say what is wrong with the schema: $(cat "$stage/said")"
+grep -q 'not compatible' "$stage/said" && fail "what is no schema is called not compatible"
+schema nojson 'syntax = "proto3"'
+expect_fail 1 'nojson.avsc cannot be compared with' "$weir" schema check "$stage/nojson.avsc" --subject fruit-value
+grep -q 'line 1' "$stage/said" || fail "check does not say where: $(cat "$stage/said")"
+schema v4 '{"type":"record","name":"Fruit","fields":[{"name":"name","type":"int"}]}'
+expect_fail 1 'not compatible' "$weir" schema check "$stage/v4.avsc" --subject fruit-value
+grep -q 'TYPE_MISMATCH: .*(reader type: INT not compatible with writer type: STRING)$' "$stage/said" ||
+    fail "check drops what the types are: $(cat "$stage/said")"
+grep -q '^-    {"name":"name","type":"string"}' "$stage/said" || fail "a field has no line of its own: $(cat "$stage/said")"
 expect_fail 2 "--subject" "$weir" schema check "$stage/v1.avsc"
 
 say "register says what check says"
@@ -83,7 +93,7 @@ same "$("$weir" schema level --global)" 'global: BACKWARD'
 same "$("$weir" schema level --global FULL)" 'global: FULL'
 same "$("$weir" schema level fruit-value)" 'fruit-value: FULL'
 same "$("$weir" schema level fruit-value BACKWARD)" 'fruit-value: BACKWARD'
-same "$("$weir" schema level --global backward)" 'global: backward'
+same "$("$weir" schema level --global backward)" 'global: BACKWARD'
 same "$("$weir" schema level fruit-value)" 'fruit-value: BACKWARD'
 same "$("$weir" schema level --global)" 'global: BACKWARD'
 expect_fail 1 'SOMETIMES|Valid values' "$weir" schema level --global SOMETIMES
@@ -131,7 +141,7 @@ schema other '"long"'
 "$weir" schema register fruit-value "$stage/v0.avsc" >/dev/null || fail "register one more"
 sed 's/"id":2/"id":7/; s/"version":2/"version":9/' "$stage/lines" | grep '"id":7' >"$stage/more"
 expect_fail 1 'more line 1.*existing.*--force' "$weir" schema import "$stage/more"
-"$weir" schema import --force "$stage/more" | grep -q '^1 versions imported' || fail "import by force"
+"$weir" schema import --force "$stage/more" | grep -q '^1 version imported, 0 were there, 0 settings$' || fail "import by force"
 sed 's/Fruit/Fruta/g' "$stage/lines" >"$stage/bad"
 expect_fail 1 'bad line 1.*another schema' "$weir" schema import "$stage/bad"
 printf '{"subject":"x"}\n' >"$stage/bad"
@@ -143,6 +153,7 @@ expect_fail 1 'bad line 1.*Overwrite' "$weir" schema import "$stage/bad"
 curl -sS "$WEIR_REGISTRY_URL/mode/z" | grep -q 40409 || fail "mode IMPORT stayed after an error"
 
 start_registry three _third
-"$weir" schema import --new-ids "$stage/lines" || fail "import with new ids"
+"$weir" schema import --new-ids "$stage/lines" | grep -q '^4 versions imported, 0 were there, 4 settings$' || fail "import with new ids"
+"$weir" schema import --new-ids "$stage/lines" | grep -q '^0 versions imported, 4 were there' || fail "a second import with new ids adds"
 same "$("$weir" schema list | tr '\n' ' ')" ":.lab:fruit-value a/b ü basket fruit-value "
 for name in one two three broker; do stop $name; done
