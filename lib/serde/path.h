@@ -11,8 +11,8 @@ struct sd_path {
     size_t index;
 };
 
-/* "/a/b/3"; "/" for the root. A long one is cut in the middle ("/a/…/3"), and where it does not fit.
- * Returns text. */
+/* "/a/b/3"; "/" for the root. A long one is cut in the middle ("/a/…/3"), and where it does not
+ * fit. Returns text. */
 const char *sd_path_text(const struct sd_path *path, char *text, size_t cap);
 
 #endif

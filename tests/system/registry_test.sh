@@ -108,6 +108,8 @@ ready orphan
 "$weir" topic delete _orphans --bootstrap "$bootstrap"
 registry=http://$(address orphan registry)
 until_true 20 health 503 '"status":"no-topic".*"message":"topic _orphans is not there any more'
+logged orphan 'registry.no-topic topic _orphans is not there any more' || fail "the log does not name the lost topic"
+logged orphan 'registry.no-broker' && fail "a lost topic is called a lost broker"
 kill_hard broker
 stop orphan
 
