@@ -28,6 +28,8 @@ static int read_options(const struct rt_schema_port *port, const struct rt_schem
             if (rc_serde_of_one_side(ask->options[i].name) == one_side)
                 rc = rc_serde_set(ret, ask->key, ask->options[i].name, ask->options[i].value,
                                   "options", err);
+    if (rc == BS_ENOTFOUND) /* no option becomes known by waiting */
+        rc = bs_error_recode(err, BS_EINVAL);
     if (rc == 0)
         rc = rc_serde_check(ret, err);
     if (rc != 0)

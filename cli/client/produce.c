@@ -315,8 +315,8 @@ int cl_produce_main(int argc, char **argv)
     if (open_all(&args, &err) != 0 || send_all(&args, &err) != 0) {
         status = cl_verb_fail(argv[0], &err);
         if (args.delivered)
-            fprintf(stderr, "%s: %" PRId64 " records were delivered before that\n", argv[0],
-                    args.delivered);
+            fprintf(stderr, "%s: %" PRId64 " %s delivered before that\n", argv[0], args.delivered,
+                    args.delivered == 1 ? "record was" : "records were");
     }
     cl_kafka_deinit(&args.kafka);
     cl_codec_deinit(&args.key);

@@ -222,8 +222,9 @@ int cl_schema_export(int argc, char **argv)
                 bs_error_set(&err, BS_EIO, "cannot write %s",
                              args.count ? args.args[0] : "to standard output");
             else
-                fprintf(stderr, "%zu versions, %zu settings\n", versions,
-                        json_array_size(lines) - versions);
+                fprintf(stderr, "%zu version%s, %zu setting%s\n", versions,
+                        bs_plural((long long)versions), json_array_size(lines) - versions,
+                        bs_plural((long long)(json_array_size(lines) - versions)));
         }
     }
     json_decref(all);

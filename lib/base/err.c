@@ -62,6 +62,13 @@ int bs_error_wrap(struct bs_error *err, const char *fmt, ...)
     return err->code;
 }
 
+int bs_error_recode(struct bs_error *err, int code)
+{
+    if (err)
+        err->code = code;
+    return code;
+}
+
 void bs_error_hint(struct bs_error *err, const char *fmt, ...)
 {
     va_list ap;

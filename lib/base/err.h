@@ -45,6 +45,12 @@ enum {
 #undef BS_ERROR_ENUM
 };
 
+/* What stands behind a noun that is counted: "%d record%s". */
+static inline const char *bs_plural(long long count)
+{
+    return count == 1 ? "" : "s";
+}
+
 struct bs_error {
     int code; /* 0 or BS_E… */
     char text[1024];
@@ -61,6 +67,8 @@ int bs_error_set(struct bs_error *err, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* Puts "formatted: " before what err says; keeps and returns its code. */
 int bs_error_wrap(struct bs_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* What err says, under another code; returns it. */
+int bs_error_recode(struct bs_error *err, int code);
 /* Puts a line "hint: formatted" behind what err says; keeps its code. */
 void bs_error_hint(struct bs_error *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -345,8 +345,9 @@ void rt_herder_report(struct rt_connect_host *host, struct cn_task *task, enum r
         return;
     case RT_TASK_COMPLETE:
         slot->complete = true;
-        bs_log(&complete, "%s-%zu: %lld records", connector->name, i,
-               (long long)bs_metric_get(&task->records));
+        bs_log(&complete, "%s-%zu: %lld record%s", connector->name, i,
+               (long long)bs_metric_get(&task->records),
+               bs_plural((long long)bs_metric_get(&task->records)));
         rt_journal_task_state(host, connector->name, i, "RUNNING", NULL, true);
         return;
     case RT_TASK_ELSEWHERE:

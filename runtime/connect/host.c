@@ -190,8 +190,9 @@ int rt_connect_open(const struct rt_connect_options *options, struct rt_connect_
         rt_connect_close(host);
         return result;
     }
-    bs_log(&ready, "%zu plugins, %u connectors", rt_plugins_count(host->plugins),
-           HASH_COUNT(host->connectors));
+    bs_log(&ready, "%zu plugin%s, %u connector%s", rt_plugins_count(host->plugins),
+           bs_plural((long long)rt_plugins_count(host->plugins)), HASH_COUNT(host->connectors),
+           bs_plural(HASH_COUNT(host->connectors)));
     *ret = host;
     return 0;
 }

@@ -44,6 +44,8 @@ static int read_schema(struct rt_pipeline *pipeline, const char *file, struct sd
     if (path[0] != '/')
         path = bs_arena_printf(&pipeline->arena, "%s%s", pipeline->folder, path);
     int rc = read_file(path, &text, err);
+    if (rc == BS_ENOTFOUND) /* a mistake in the pipeline, not a thing that is made later */
+        rc = bs_error_recode(err, BS_EINVAL);
     if (!rc) {
         rc = sd_schema_parse(bs_buf_bytes(&text), true, NULL, 0, ret, err);
         if (rc)

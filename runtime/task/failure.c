@@ -25,6 +25,22 @@ static const char *split_hint(char *text)
     return hint + strlen("\n  hint: ");
 }
 
+/* Bytes as what they are: "70 72 65 … (12 bytes)". */
+static void show(const struct rt_datum *datum, struct bs_arena *arena, size_t max,
+                 struct bs_buf *out)
+{
+    enum { BYTES_SHOWN = 16 };
+    struct bs_bytes bytes = datum->bytes;
+    if (datum->form != RT_BYTES) {
+        rt_datum_show(datum, arena, max, out);
+        return;
+    }
+    for (size_t i = 0; i < bytes.len && i < BYTES_SHOWN; i++)
+        bs_buf_printf(out, "%02x ", bytes.ptr[i]);
+    bs_buf_printf(out, "%s(%zu byte%s)", bytes.len > BYTES_SHOWN ? "… " : "", bytes.len,
+                  bytes.len == 1 ? "" : "s");
+}
+
 static void describe(struct rt_task *task, const struct rt_node *node,
                      const struct rt_update *update, struct bs_error *err)
 {
@@ -46,9 +62,9 @@ static void describe(struct rt_task *task, const struct rt_node *node,
         bs_buf_printf(note, " (the value has no field '%s')", missing);
     bs_buf_printf(note, "\n  in %s (%s), record %s[%d]@%lld, key ", node->kind, node->where,
                   message->topic, (int)message->partition, (long long)message->offset);
-    rt_datum_show(&update->key, &task->arena, 80, note);
+    show(&update->key, &task->arena, 80, note);
     bs_buf_puts(note, "\n  value ");
-    rt_datum_show(&update->value, &task->arena, VALUE_SHOWN, note);
+    show(&update->value, &task->arena, VALUE_SHOWN, note);
     if (field_is_cause && *fields)
         bs_buf_printf(note, "\n  hint: its fields are %s", fields);
     else if (hint)

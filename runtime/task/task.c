@@ -236,20 +236,33 @@ static int make_plain(struct rt_task *task, struct bs_error *err)
     return 0;
 }
 
+static struct rt_datum raw(struct bs_bytes bytes)
+{
+    return (struct rt_datum){.form = bytes.ptr ? RT_BYTES : RT_NULL, .bytes = bytes};
+}
+
+/* What could not be read stays as the bytes it came as, for who tells of it. */
 static int decode(struct rt_task *task, struct rt_update *update, struct bs_error *err)
 {
     const struct rt_node *node = task->source;
+    struct rt_datum read;
     int rc = make_plain(task, err);
+    const struct rt_message *message = task->message;
+    update->key = raw(message->key);
+    update->value = raw(message->value);
     if (rc)
         return bs_error_wrap(err, "%s: the header with the schema's id", node->where);
-    const struct rt_message *message = task->message;
     rc = rt_source_decode(task->pipeline, node, task->source_topic, true, message->key,
-                          &task->arena, &update->key, err);
+                          &task->arena, &read, err);
     if (rc)
         return bs_error_wrap(err, "%s: the key cannot be read", node->where);
+    update->key = read;
     rc = rt_source_decode(task->pipeline, node, task->source_topic, false, message->value,
-                          &task->arena, &update->value, err);
-    return rc ? bs_error_wrap(err, "%s: the value cannot be read", node->where) : 0;
+                          &task->arena, &read, err);
+    if (rc)
+        return bs_error_wrap(err, "%s: the value cannot be read", node->where);
+    update->value = read;
+    return 0;
 }
 
 static int take(struct rt_task *task, struct bs_error *err)

@@ -286,9 +286,9 @@ static void say_progress(struct rt_app *app, int64_t *said)
     struct rt_snapshot snapshot;
     rt_progress_snapshot(app->progress, app->threads, &snapshot);
     if (snapshot.committed != *said)
-        bs_log(&PROGRESS, "%s: %lld records committed, %lld dropped, %zu partitions",
-               app->plan->app_id, (long long)snapshot.committed, (long long)snapshot.dropped,
-               snapshot.count);
+        bs_log(&PROGRESS, "%s: %lld record%s committed, %lld dropped, %zu partition%s",
+               app->plan->app_id, (long long)snapshot.committed, bs_plural(snapshot.committed),
+               (long long)snapshot.dropped, snapshot.count, bs_plural((long long)snapshot.count));
     *said = snapshot.committed;
     rt_snapshot_deinit(&snapshot);
 }
@@ -306,7 +306,8 @@ static void look_after(struct rt_app *app)
             rt_snapshot_deinit(&snapshot);
             if (running) {
                 rt_progress_phase(app->progress, RT_PHASE_RUNNING, NULL);
-                bs_log(&RUNNING, "%s: %d threads", app->plan->app_id, app->threads);
+                bs_log(&RUNNING, "%s: %d thread%s", app->plan->app_id, app->threads,
+                       bs_plural(app->threads));
             }
         }
         if (rt_now_ms() >= next) {

@@ -241,11 +241,15 @@ void rt_assign_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code,
         }
         rd_kafka_assign(client, list);
         thread->assigned = thread->publish = thread->check_peers = true;
-        bs_log(&ASSIGNED, "%s: %d partitions", rt_thread_name(thread, name), list->cnt);
+        bs_log(&ASSIGNED, "%s: %d partition%s", rt_thread_name(thread, name), list->cnt,
+               bs_plural(list->cnt));
         return;
     }
-    if (thread->runs)
-        bs_log(&REVOKED, "%s: %d partitions", rt_thread_name(thread, name), list ? list->cnt : 0);
+    if (thread->runs) {
+        int count = list ? list->cnt : 0;
+        bs_log(&REVOKED, "%s: %d partition%s", rt_thread_name(thread, name), count,
+               bs_plural(count));
+    }
     revoke(thread);
     thread->assigned = false;
     rd_kafka_assign(client, NULL);

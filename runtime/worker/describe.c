@@ -21,7 +21,7 @@ static void print_topics(const struct rt_plan *plan)
         printf("topic        %s%s%s", topic->name, topic->internal ? ", internal" : "",
                topic->compacted ? ", compacted" : "");
         if (topic->partitions > 0)
-            printf(", %d partitions", topic->partitions);
+            printf(", %d partition%s", topic->partitions, bs_plural(topic->partitions));
         printf("  (%s)\n", topic->where);
     }
 }
@@ -61,10 +61,11 @@ static int describe(const char *file, const char *url, const struct bs_config *s
         rc = rt_pipeline_load(file, &schemas, &limits, &pipeline, &err);
     if (rc == 0) {
         const struct rt_plan *plan = rt_pipeline_plan(pipeline);
-        printf("pipeline     %s, id %s, %s, commit every %lld ms, %d threads, fingerprint "
+        printf("pipeline     %s, id %s, %s, commit every %lld ms, %d thread%s, fingerprint "
                "%016" PRIx64 "\n",
                plan->file, plan->app_id, plan->exactly_once ? "exactly once" : "at least once",
-               (long long)plan->commit_interval_ms, plan->threads, plan->fingerprint);
+               (long long)plan->commit_interval_ms, plan->threads, bs_plural(plan->threads),
+               plan->fingerprint);
         print_topics(plan);
         print_subtopologies(plan);
     } else {

@@ -150,8 +150,8 @@ static int end_store(struct rt_run *run, size_t i, struct bs_error *err)
     rd_kafka_topic_partition_list_destroy(list);
     restore->reading = false;
     restore->done = true;
-    bs_log(&END, "%s[%d]: %lld records read", restore->topic, run->partition,
-           (long long)restore->count);
+    bs_log(&END, "%s[%d]: %lld record%s read", restore->topic, run->partition,
+           (long long)restore->count, bs_plural(restore->count));
     return rc;
 }
 

@@ -208,10 +208,11 @@ static int make(rd_kafka_t *admin, struct rt_topics *topics, size_t i,
     }
     if (rc == 0 && topic->internal && topics->partitions[i] != want)
         rc = bs_error_set(err, BS_ECONFLICT,
-                          "%s: topic '%s' has %d partitions, the pipeline needs %d\n  hint: the "
+                          "%s: topic '%s' has %d partition%s, the pipeline needs %d\n  hint: the "
                           "sources' partitions changed; stop the pipeline and delete the topic, or "
                           "give the pipeline a new id",
-                          topic->where, topic->name, topics->partitions[i], want);
+                          topic->where, topic->name, topics->partitions[i],
+                          bs_plural(topics->partitions[i]), want);
     return rc;
 }
 
@@ -226,10 +227,11 @@ static int check_copartition(const struct rt_topics *topics, const struct rt_sub
         if (n != first)
             return bs_error_set(
                 err, BS_ECONFLICT,
-                "%s: join of '%s' (%d partitions) with '%s' (%d): both sides need the same number\n"
+                "%s: join of '%s' (%d partition%s) with '%s' (%d): both sides need the same "
+                "number\n"
                 "  hint: :repartition { partitions = %d } on one of them, or weir.global_table",
                 topics->plan->topics[find(topics->plan, sub->topics[i])].where, sub->topics[0],
-                first, sub->topics[i], n, first);
+                first, bs_plural(first), sub->topics[i], n, first);
     }
     return 0;
 }

@@ -169,6 +169,17 @@ same "$(get read json | sed -n '1p;3p')" "$(printf '%s\n' '{"label":"pear","weig
 grep -q 'written with schema 3, read with .reader.avsc.*at /name: .*writer int, reader string.*record fruit\[0\]@[0-9]' "$stage/letter" ||
     fail "the dead letter is $(cat "$stage/letter")"
 same "$(curl -sS "$registry/subjects/fruit-value/versions")" '[1,2]' # the reader's schema is none of them
+grep -q 'value 00 00 00 00 03 [0-9a-f ]*([0-9]* bytes)' "$stage/letter" || fail "the bytes are not shown: $(cat "$stage/letter")"
+say "a mistake in a pipeline ends its worker at once, with its line: waiting heals none"
+refuses() { # PATTERN OPTIONS: of the source on line 2
+    printf 'local weir = require "weir"\nweir.stream("fruit", { value = "avro", %s }):to("none")\n' "$2" >"$stage/mistake.lua"
+    expect_fail 1 "mistake.lua:2: .*$1" "$weir" worker --listen 127.0.0.1:0 --bootstrap "$bootstrap" \
+        --registry "http://me:se:secret@$plain" --data "$stage/state4" "$stage/mistake.lua"
+    grep -q 'schema to write' "$stage/said" && fail "a source writes nothing: $(cat "$stage/said")"
+    true
+}
+refuses "unknown option 'use.frob'" '["use.frob"] = true'
+refuses 'missing.avsc: No such file' 'schema = "missing.avsc"'
 say "a reader's schema that cannot read what the subject has is refused at start; where there is nothing yet it is the first"
 echo '{"type":"record","name":"shop.Fruit","fields":[{"name":"name","type":"int"}]}' >"$stage/cannot.avsc"
 echo 'require "weir".stream("fruit", { value = "avro", schema = "cannot.avsc" }):to("none")' >"$stage/cannot.lua"
