@@ -3,6 +3,13 @@
 #include "cli/module.h"
 #include "cli/single.h"
 
+#include <malloc.h>
+
+enum {
+    KEPT_FREE = 1024 * 1024,
+    OWN_PAGES = 512 * 1024, /* a block of so many bytes goes back when it is freed */
+};
+
 static const struct argp_option OPTIONS[] = {
     {.name = "listen",
      .key = 'l',
@@ -35,6 +42,17 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* glibc's allocator keeps what is free at the end of a thread's arena, and more of it after each
+ * large block that was freed; malloc_trim, see journal.c, gives it back only from the first arena,
+ * so there is no other. A parsed schema of 1,000 fields should find its memory there, or it pays
+ * for each page again. It is the whole process's, so `weir dev` does without. */
+static void bound_allocator(void)
+{
+    mallopt(M_TRIM_THRESHOLD, KEPT_FREE);
+    mallopt(M_MMAP_THRESHOLD, OWN_PAGES);
+    mallopt(M_ARENA_MAX, 1);
+}
+
 int cl_registry_main(int argc, char **argv)
 {
     static const struct argp_child CHILDREN[] = {{.argp = &cl_args_argp}, {0}};
@@ -47,6 +65,7 @@ int cl_registry_main(int argc, char **argv)
     struct bs_error err = {0};
     struct cl_args args;
     int status = CL_FAILED;
+    bound_allocator();
     cl_args_init(&args, "registry");
     cl_args_parse(&ARGP, argc, argv, &args, "registry");
     if (cl_module_role("registry", &role, &err) != 0)

@@ -9,16 +9,11 @@
 #include "schema-registry/reason.h"
 #include "schema-registry/route.h"
 
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    WRITERS = 16, /* requests that write at the same time */
-    KEPT_FREE = 1024 * 1024,
-    OWN_PAGES = 512 * 1024, /* a block of so many bytes goes back when it is freed */
-};
+enum { WRITERS = 16 }; /* requests that write at the same time */
 
 static const struct bs_event listening = {"registry.listening", BS_LOG_INFO,
                                           "The REST interface accepts requests."};
@@ -169,17 +164,6 @@ static int check_config(const struct bs_config *config, struct bs_error *err)
     return sr_settings_read(config, &settings, err);
 }
 
-/* glibc's allocator keeps what is free at the end of a thread's arena, and more of it after each
- * large block that was freed; malloc_trim, see journal.c, gives it back only from the first arena,
- * so there is no other. A parsed schema of 1,000 fields should find its memory there, or it pays
- * for each page again. */
-static void bound_allocator(void)
-{
-    mallopt(M_TRIM_THRESHOLD, KEPT_FREE);
-    mallopt(M_MMAP_THRESHOLD, OWN_PAGES);
-    mallopt(M_ARENA_MAX, 1);
-}
-
 static int open_service(const struct bs_config *config, const char *const *files, void **ret_self,
                         struct bs_error *err)
 {
@@ -189,7 +173,6 @@ static int open_service(const struct bs_config *config, const char *const *files
     (void)files;
     if (rc < 0)
         return rc;
-    bound_allocator();
     service = bs_new(struct sr_service);
     sem_init(&service->heavy, 0, SR_HEAVY_MAX);
     bs_metric_init(&service->requests, &requests_desc, NULL);
