@@ -18,6 +18,7 @@ static void error_wraps_into_a_sentence(void **state)
     (void)state;
     assert_int_equal(bs_error_sys(&err, ENOENT, "open '%s'", "a.lua"), BS_ENOTFOUND);
     assert_int_equal(bs_error_wrap(&err, "pipeline"), BS_ENOTFOUND);
+    assert_int_equal(bs_error_wrap(NULL, "pipeline"), BS_ESTATE);
     assert_string_equal(err.text, "pipeline: open 'a.lua': No such file or directory");
     assert_string_equal(bs_strerror(BS_ETRUNCATED), "input ends too early");
     assert_int_equal(bs_error_class(BS_EBUSY), BS_RETRY);

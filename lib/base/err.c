@@ -51,7 +51,7 @@ int bs_error_wrap(struct bs_error *err, const char *fmt, ...)
     va_list ap;
     int n;
     if (err == NULL)
-        return 0;
+        return BS_ESTATE;
     memcpy(said, err->text, sizeof said);
     va_start(ap, fmt);
     n = vsnprintf(err->text, sizeof err->text, fmt, ap);

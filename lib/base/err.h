@@ -65,7 +65,8 @@ enum bs_class bs_error_class(int code);
  * `return bs_error_set(err, BS_EINVAL, "…")` reads well. A sentence too long is cut at its end. */
 int bs_error_set(struct bs_error *err, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* Puts "formatted: " before what err says; keeps and returns its code. */
+/* Puts "formatted: " before what err says; keeps and returns its code. Without an err the code is
+ * not known here: BS_ESTATE, an error in any case. */
 int bs_error_wrap(struct bs_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* What err says, under another code; returns it. */
 int bs_error_recode(struct bs_error *err, int code);
