@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-int cl_format_parse(const char *name, enum cl_format *ret)
+void cl_format_take(struct argp_state *state, const char *name, enum cl_format *ret)
 {
     static const char *const NAMES[] = {[CL_STRING] = "string",
                                         [CL_JSON] = "json",
@@ -18,9 +18,9 @@ int cl_format_parse(const char *name, enum cl_format *ret)
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
         if (strcmp(name, NAMES[i]) == 0) {
             *ret = (enum cl_format)i;
-            return 0;
+            return;
         }
-    return BS_EINVAL;
+    argp_error(state, "'%s' is no format; there are string, json, avro, avro-json, hex", name);
 }
 
 void cl_codec_deinit(struct cl_codec *codec)
@@ -179,6 +179,19 @@ int cl_codec_write(struct cl_codec *codec, struct bs_bytes text, struct bs_buf *
     return BS_EINVAL;
 }
 
+/* Is every string UTF-8? One that is not has no plain JSON form that would come back as it was. */
+static bool is_text(const struct sd_value *value)
+{
+    bool well = value->type != SD_STRING || bs_utf8_valid(value->bytes);
+    if (value->type == SD_ARRAY)
+        for (size_t i = 0; i < value->array.count && well; i++)
+            well = is_text(&value->array.items[i]);
+    if (value->type == SD_MAP || value->type == SD_RECORD)
+        for (size_t i = 0; i < value->map.count && well; i++)
+            well = is_text(&value->map.fields[i].value);
+    return well;
+}
+
 static int read_avro(struct cl_codec *codec, struct bs_bytes header, struct bs_bytes bytes,
                      struct bs_buf *out, struct bs_error *err)
 {
@@ -190,6 +203,8 @@ static int read_avro(struct cl_codec *codec, struct bs_bytes header, struct bs_b
         cl_serde_hint(err);
     else if (codec->format == CL_AVRO_JSON)
         rc = sd_avro_json_write(sd_schema_root(schema), &value, out, err);
+    else if (!is_text(&value))
+        rc = bs_error_set(err, BS_EINVAL, "a string in it is not UTF-8; --format hex prints it");
     else if ((rc = sd_json_write(&value, true, out, err)) == BS_EINVAL)
         bs_error_hint(err, "--format avro-json prints NaN and infinities");
     sd_schema_unref(schema);

@@ -16,9 +16,8 @@ struct cl_codec {
     struct bs_arena arena;            /* of the record at hand */
 };
 
-#define CL_FORMATS "string, json, avro, avro-json, hex"
-/* One of CL_FORMATS. */
-int cl_format_parse(const char *name, enum cl_format *ret);
+/* --format and --key-format: string, json, avro, avro-json, hex. */
+void cl_format_take(struct argp_state *state, const char *name, enum cl_format *ret);
 static inline bool cl_format_is_avro(enum cl_format format)
 {
     return format == CL_AVRO || format == CL_AVRO_JSON;

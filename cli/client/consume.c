@@ -114,12 +114,6 @@ static void take_from(struct argp_state *state, struct consume_args *args, const
         argp_error(state, "--from takes beginning, end, an offset or @TIME, not '%s'", arg);
 }
 
-static void take_format(struct argp_state *state, const char *arg, enum cl_format *ret)
-{
-    if (cl_format_parse(arg, ret) != 0)
-        argp_error(state, "'%s' is no format; there are " CL_FORMATS, arg);
-}
-
 static void take_show(struct argp_state *state, const char *arg, enum cl_show *ret)
 {
     if (strcmp(arg, "value") == 0)
@@ -165,10 +159,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         take_from(state, args, arg);
         return 0;
     case 'f':
-        take_format(state, arg, &args->printer.value.format);
+        cl_format_take(state, arg, &args->printer.value.format);
         return 0;
     case KEY_KEY_FORMAT:
-        take_format(state, arg, &args->printer.key.format);
+        cl_format_take(state, arg, &args->printer.key.format);
         return 0;
     case KEY_SHOW:
         take_show(state, arg, &args->printer.show);

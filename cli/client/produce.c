@@ -52,12 +52,6 @@ static const struct argp_option OPTIONS[] = {
     {.name = "key-schema", .key = KEY_KEY_SCHEMA, .arg = "FILE.avsc", .doc = "For TOPIC-key"},
     {0}};
 
-static void take_format(struct argp_state *state, const char *arg, enum cl_format *ret)
-{
-    if (cl_format_parse(arg, ret) != 0)
-        argp_error(state, "'%s' is no format; there are " CL_FORMATS, arg);
-}
-
 static void take_partition(struct argp_state *state, const char *arg, int32_t *ret)
 {
     int64_t n = 0;
@@ -75,10 +69,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         state->child_inputs[1] = &args->serde;
         return 0;
     case 'f':
-        take_format(state, arg, &args->value.format);
+        cl_format_take(state, arg, &args->value.format);
         return 0;
     case KEY_KEY_FORMAT:
-        take_format(state, arg, &args->key.format);
+        cl_format_take(state, arg, &args->key.format);
         return 0;
     case 'k':
         args->separator = arg;

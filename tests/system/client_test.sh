@@ -150,6 +150,10 @@ same "$(grep -c 'skipped real.0.@[13]: ' "$stage/said")" 2
 # shellcheck disable=SC2086 # words
 expect_fail 1 'hint: is a registry' "$weir" consume real --from beginning --until-end --format avro --skip-message-on-error $away
 
+"$weir" topic create torn --partitions 1 >/dev/null
+echo 000000000102ff | "$weir" produce torn --format hex || fail "produce hex"
+expect_fail 1 'torn.0.@0: a string in it is not UTF-8' "$weir" consume torn --from beginning --until-end --format avro
+
 say "headers that are no text"
 echo '{"name":"fig"}' | "$weir" produce avro-fruit --format avro --header note=fig --header "odd=$(printf '\377')" \
     --serde value.schema.id.serializer=HeaderSchemaIdSerializer || fail "produce with headers"
