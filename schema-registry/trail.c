@@ -1,6 +1,8 @@
 /* Trail: see trail.h. */
 #include "schema-registry/trail.h"
 
+enum { VALUE_BYTES = 256 };
+
 static uint64_t add_to_print(uint64_t print, const void *data, size_t len)
 {
     const uint8_t *bytes = data;
@@ -9,10 +11,14 @@ static uint64_t add_to_print(uint64_t print, const void *data, size_t len)
     return print;
 }
 
+/* Of a large value the length and the beginning are enough to tell two topics apart, with the time
+ * and the key; every record that is replayed is printed. */
 static uint64_t print_of(int64_t timestamp_ms, struct bs_bytes key, struct bs_bytes value)
 {
     uint64_t print = add_to_print(14695981039346656037u, &timestamp_ms, sizeof timestamp_ms);
-    return add_to_print(add_to_print(print, key.ptr, key.len), value.ptr, value.len);
+    print = add_to_print(print, &value.len, sizeof value.len);
+    print = add_to_print(print, key.ptr, key.len);
+    return add_to_print(print, value.ptr, value.len < VALUE_BYTES ? value.len : VALUE_BYTES);
 }
 
 void sr_trail_init(struct sr_trail *trail)
