@@ -28,11 +28,10 @@ static const struct bs_event claim_failed = {
 static const struct bs_event owed_failed = {
     "registry.owed-failed", BS_LOG_WARN,
     "After a refused write, or one of a former leader, the topic's last record of a key may not be "
-    "the "
-    "one that counts, so this process writes that one again, which has failed. It goes on trying "
-    "about "
-    "every second and says it once; until it is done compaction may lose what counts, and /health "
-    "shows how many are owed. Look at what the topic refuses: a full disk, a missing right."};
+    "the one that counts, so this process writes that one again, which has failed. It goes on "
+    "trying about every second and says it once; until it is done compaction may lose what counts, "
+    "and /health shows how many are owed. Look at what the topic refuses: a full disk, a missing "
+    "right."};
 
 /* ---- records ---- */
 

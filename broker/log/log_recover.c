@@ -17,10 +17,8 @@ enum { SCAN_CHUNK = 1 << 20, HEADER_CHUNK = 64 << 10, CUT_LOOK = 8 << 20 };
 static const struct bs_event event_damaged = {
     "broker.log_damaged", BS_LOG_ERROR,
     "A log is damaged before its end: whole batches follow the damage. What was cut is kept in a "
-    "file "
-    "beside it. After a power loss under weir.flush=interval this can happen; else the disk "
-    "changed "
-    "acknowledged records: check it."};
+    "file beside it. After a power loss under weir.flush=interval this can happen; else the disk "
+    "changed acknowledged records: check it."};
 
 struct folder {
     int64_t *logs, *indexes, *snapshots;

@@ -8,14 +8,12 @@
 
 #define NO_RULES "rule sets are stored by the registry and not run by this serializer"
 #define NO_JAVA  "concerns Java classes; Weir has one model of records"
-#define NO_CLASS                                                                                   \
-    "there is no class whose schema could read; a file does it (schema = in a pipeline, --schema " \
-    "in "                                                                                          \
-    "weir consume), or use.latest.version"
-#define NO_OAUTH                                                                                \
-    "tokens are not fetched here; give one that was, in bearer.auth.token, or sign in by user " \
-    "and "                                                                                      \
-    "password"
+#define NO_CLASS                                                                          \
+    "there is no class whose schema could read; a file does it (schema = in a pipeline, " \
+    "--schema in weir consume), or use.latest.version"
+#define NO_OAUTH                                                                           \
+    "tokens are not fetched here; give one that was, in bearer.auth.token, or sign in by " \
+    "user and password"
 #define NO_MISSING "what a registry has not is asked for again each time"
 #define NO_ORDER   "URLs are tried from the one that answered last"
 #define NO_PROXY                                                                                   \
