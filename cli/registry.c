@@ -8,6 +8,7 @@
 enum {
     KEPT_FREE = 1024 * 1024,
     OWN_PAGES = 512 * 1024, /* a block of so many bytes goes back when it is freed */
+    ARENAS = 3,
 };
 
 static const struct argp_option OPTIONS[] = {
@@ -43,14 +44,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 }
 
 /* glibc's allocator keeps what is free at the end of a thread's arena, and more of it after each
- * large block that was freed; malloc_trim, see journal.c, gives it back only from the first arena,
- * so there is no other. A parsed schema of 1,000 fields should find its memory there, or it pays
- * for each page again. It is the whole process's, so `weir dev` does without. */
+ * large block that was freed, unless it is told how much. A parsed schema of 1,000 fields should
+ * find its memory there, or it pays for each page again. Few arenas keep less; but with one the
+ * threads that serve connections wait for each other (a known schema is answered 33,000 times a
+ * second with three, 25,000 with one). It is the whole process's, so `weir dev` does without. */
 static void bound_allocator(void)
 {
     mallopt(M_TRIM_THRESHOLD, KEPT_FREE);
     mallopt(M_MMAP_THRESHOLD, OWN_PAGES);
-    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_ARENA_MAX, ARENAS);
 }
 
 int cl_registry_main(int argc, char **argv)
