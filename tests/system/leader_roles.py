@@ -9,54 +9,15 @@ import re
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import time
 
-WEIR, FOLDER = sys.argv[1:3]
-
-
-def check(what, wanted, found):
-    if found != wanted:
-        sys.exit(f"{what}: {found}, not {wanted}")
-
-
-def ask(address, method, path, body=None, **headers):
-    client = http.client.HTTPConnection(address, timeout=40)
-    try:
-        client.request(method, path, json.dumps(body) if body is not None else None,
-                       {name.replace("_", "-"): value for name, value in headers.items()})
-        answer = client.getresponse()
-        return answer.status, answer.getheader("Content-Type"), json.loads(answer.read() or b"null")
-    finally:
-        client.close()
-
-
-def until(what, limit, condition):
-    end = time.monotonic() + limit
-    while not (found := condition()):
-        if time.monotonic() > end:
-            sys.exit(f"{what}: not within {limit} s")
-        time.sleep(0.02)
-    return found
-
-
-def spawn(name, args, pattern):
-    path = os.path.join(FOLDER, name + ".log")
-    process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", WEIR, *args], stderr=open(path, "w"))
-    return process, until(name, 30, lambda: re.findall(pattern, open(path).read()))[-1]
+from registries import FOLDER, ask, check, health, spawn, until
 
 
 def registry(name, *more, listen="127.0.0.1:0"):
     return spawn(name, ["registry", "--listen", listen, "--bootstrap", bootstrap, *more],
                  r"registry\.listening http://(\S+)")
-
-
-def health(address):
-    try:
-        return ask(address, "GET", "/health")[2]
-    except (OSError, http.client.HTTPException):
-        return {}
 
 
 def role(address, wanted, limit=30):

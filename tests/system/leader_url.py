@@ -2,45 +2,9 @@
 
     leader_url.py WEIR FOLDER"""
 
-import http.client
-import json
 import os
-import re
-import subprocess
-import sys
-import time
 
-WEIR, FOLDER = sys.argv[1:3]
-
-
-def check(what, wanted, found):
-    if found != wanted:
-        sys.exit(f"{what}: {found}, not {wanted}")
-
-
-def ask(address, method, path, body=None):
-    client = http.client.HTTPConnection(address, timeout=40)
-    try:
-        client.request(method, path, json.dumps(body) if body is not None else None)
-        answer = client.getresponse()
-        return answer.status, json.loads(answer.read() or b"null")
-    finally:
-        client.close()
-
-
-def until(what, limit, condition):
-    end = time.monotonic() + limit
-    while not (found := condition()):
-        if time.monotonic() > end:
-            sys.exit(f"{what}: not within {limit} s")
-        time.sleep(0.02)
-    return found
-
-
-def spawn(name, args, pattern):
-    path = os.path.join(FOLDER, name + ".log")
-    process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", WEIR, *args], stderr=open(path, "w"))
-    return process, until(name, 30, lambda: re.findall(pattern, open(path).read()))[-1]
+from registries import FOLDER, ask, check, health, spawn, until
 
 
 def registry(name, listen, topic, host=None):
@@ -48,13 +12,6 @@ def registry(name, listen, topic, host=None):
     return spawn(name, ["registry", "--listen", listen, "--bootstrap", bootstrap, "--set", f"kafkastore.topic={topic}",
                         "--set", f"schema.registry.group.id={topic}", "--set", "leader.wait.ms=1500", *more],
                  r"registry\.listening http://(\S+)")
-
-
-def health(address):
-    try:
-        return ask(address, "GET", "/health")[1]
-    except (OSError, http.client.HTTPException):
-        return {}
 
 
 def leads(address):
@@ -67,7 +24,7 @@ def says(address, status, text):
 
 
 def register(address, subject):
-    status, answer = ask(address, "POST", f"/subjects/{subject}/versions", {"schema": '"int"'})
+    status, _, answer = ask(address, "POST", f"/subjects/{subject}/versions", {"schema": '"int"'})
     return status if status == 200 else answer["error_code"], answer.get("message", "")
 
 
@@ -131,7 +88,7 @@ epoch = leads(leader)["epoch"]
 second, other = registry("second", "127.0.0.1:0", "_four")
 says(other, "leader-not-ready", "leads to another process: set its option host.name")
 stays(leader, epoch, other, 50003, "host.name")
-check("nothing is there", [], ask(elsewhere, "GET", "/subjects")[1])
+check("nothing is there", [], ask(elsewhere, "GET", "/subjects")[2])
 end(first, second, stranger)
 broker.terminate()
 broker.wait()
