@@ -69,64 +69,6 @@ struct seen {
     char unready[SR_REASON_MAX], differing[SR_REASON_MAX];
 };
 
-/* What the leader's /health says. */
-static void read_answer(struct sr_gate *gate, const struct ht_exchange *x, struct seen *ret)
-{
-    struct bs_arena arena = BS_ARENA_INIT;
-    struct bs_buf own = BS_BUF_INIT, differing = BS_BUF_INIT;
-    struct sd_value theirs, ours;
-    const struct sd_value *message = NULL, *options = NULL;
-    uint64_t there = 0;
-    sr_settings_put_shared(&gate->settings, &own);
-    if (sd_json_read(bs_buf_bytes(x->out), &arena, &theirs, NULL) == 0 && theirs.type == SD_MAP) {
-        message = sd_value_get(&theirs, bs_bytes_text("message"));
-        options = sd_value_get(&theirs, bs_bytes_text("options"));
-        there = instance_of(&theirs);
-    }
-    if (there && ret->leader && there != ret->leader)
-        snprintf(ret->unready, sizeof ret->unready,
-                 "%s, which the leader announces, leads to %s: set its option host.name", x->url,
-                 there == sr_gate_instance(gate) ? "this process, which is not it"
-                                                 : "another process");
-    else if (x->status != 200)
-        snprintf(ret->unready, sizeof ret->unready, "the leader %s is not ready: %.*s", x->url,
-                 message && message->type == SD_STRING ? (int)message->bytes.len : 0,
-                 message && message->type == SD_STRING ? (const char *)message->bytes.ptr : "");
-    if (options && options->type == SD_MAP &&
-        sd_json_read(bs_buf_bytes(&own), &arena, &ours, NULL) == 0)
-        compare(&ours, options, &differing);
-    if (differing.len)
-        snprintf(ret->differing, sizeof ret->differing,
-                 "options differ from those of the leader %s: %s", x->url, bs_buf_text(&differing));
-    bs_buf_deinit(&differing);
-    bs_buf_deinit(&own);
-    bs_arena_deinit(&arena);
-}
-
-uint64_t sr_gate_instance_at(const char *url, int64_t timeout_ms)
-{
-    static const char *const headers[] = {"Accept: application/json", NULL};
-    struct ht_client *client = ht_client_new(1, ANSWER_MAX);
-    struct bs_buf answer = BS_BUF_INIT;
-    struct bs_arena arena = BS_ARENA_INIT;
-    struct sd_value health;
-    struct bs_error err = {0};
-    uint64_t instance = 0;
-    struct ht_exchange x = {.url = url,
-                            .method = "GET",
-                            .target = "/health",
-                            .headers = headers,
-                            .timeout_ms = timeout_ms,
-                            .out = &answer};
-    if (ht_client_ask(client, &x, &err) == 0 &&
-        sd_json_read(bs_buf_bytes(&answer), &arena, &health, NULL) == 0 && health.type == SD_MAP)
-        instance = instance_of(&health);
-    bs_arena_deinit(&arena);
-    bs_buf_deinit(&answer);
-    ht_client_free(client);
-    return instance;
-}
-
 static bool stopping(void *ctx)
 {
     struct sr_gate *gate = ctx;
@@ -137,28 +79,91 @@ static bool stopping(void *ctx)
     return stop;
 }
 
-static void ask_leader(struct sr_gate *gate, struct ht_client *client, const char *url,
-                       struct seen *ret)
+/* The /health at that URL: its status and its members (none, where it is no object). `gate`: one
+ * whose end ends the waiting, or NULL. */
+static int ask_health(struct ht_client *client, const char *url, int64_t timeout_ms,
+                      struct sr_gate *gate, struct bs_arena *arena, int *ret_status,
+                      struct sd_value *ret, struct bs_error *err)
 {
     static const char *const headers[] = {"Accept: application/json", NULL};
     struct bs_buf answer = BS_BUF_INIT;
-    struct bs_error err = {0};
     struct ht_exchange x = {
         .url = url,
         .method = "GET",
         .target = "/health",
         .headers = headers,
-        .timeout_ms = LEADER_MS,
-        .give_up = stopping,
+        .timeout_ms = timeout_ms,
+        .give_up = gate ? stopping : NULL,
         .give_up_ctx = gate,
         .out = &answer,
     };
-    if (ht_client_ask(client, &x, &err) < 0)
+    int rc = ht_client_ask(client, &x, err);
+    if (rc == 0 && (sd_json_read(bs_bytes(bs_arena_dup(arena, answer.data, answer.len), answer.len),
+                                 arena, ret, NULL) < 0 ||
+                    ret->type != SD_MAP))
+        *ret = (struct sd_value){.type = SD_MAP};
+    *ret_status = x.status;
+    bs_buf_deinit(&answer);
+    return rc;
+}
+
+uint64_t sr_gate_instance_at(const char *url, int64_t timeout_ms)
+{
+    struct ht_client *client = ht_client_new(1, ANSWER_MAX);
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct sd_value health;
+    struct bs_error err = {0};
+    uint64_t instance = 0;
+    int status;
+    if (ask_health(client, url, timeout_ms, NULL, &arena, &status, &health, &err) == 0)
+        instance = instance_of(&health);
+    bs_arena_deinit(&arena);
+    ht_client_free(client);
+    return instance;
+}
+
+/* What the leader's /health says. */
+static void judge_leader(struct sr_gate *gate, const char *url, int status,
+                         const struct sd_value *health, struct bs_arena *arena, struct seen *ret)
+{
+    const struct sd_value *message = sd_value_get(health, bs_bytes_text("message"));
+    const struct sd_value *options = sd_value_get(health, bs_bytes_text("options"));
+    struct bs_buf own = BS_BUF_INIT, differing = BS_BUF_INIT;
+    struct sd_value ours;
+    uint64_t there = instance_of(health);
+    if (there && ret->leader && there != ret->leader)
+        snprintf(ret->unready, sizeof ret->unready,
+                 "%s, which the leader announces, leads to %s: set its option host.name", url,
+                 there == sr_gate_instance(gate) ? "this process, which is not it"
+                                                 : "another process");
+    else if (status != 200)
+        snprintf(ret->unready, sizeof ret->unready, "the leader %s is not ready: %.*s", url,
+                 message && message->type == SD_STRING ? (int)message->bytes.len : 0,
+                 message && message->type == SD_STRING ? (const char *)message->bytes.ptr : "");
+    sr_settings_put_shared(&gate->settings, &own);
+    if (options && options->type == SD_MAP &&
+        sd_json_read(bs_buf_bytes(&own), arena, &ours, NULL) == 0)
+        compare(&ours, options, &differing);
+    if (differing.len)
+        snprintf(ret->differing, sizeof ret->differing,
+                 "options differ from those of the leader %s: %s", url, bs_buf_text(&differing));
+    bs_buf_deinit(&differing);
+    bs_buf_deinit(&own);
+}
+
+static void ask_leader(struct sr_gate *gate, struct ht_client *client, const char *url,
+                       struct seen *ret)
+{
+    struct bs_arena arena = BS_ARENA_INIT;
+    struct sd_value health;
+    struct bs_error err = {0};
+    int status;
+    if (ask_health(client, url, LEADER_MS, gate, &arena, &status, &health, &err) < 0)
         snprintf(ret->unready, sizeof ret->unready, "the leader %s does not answer: %.600s", url,
                  err.text);
     else
-        read_answer(gate, &x, ret);
-    bs_buf_deinit(&answer);
+        judge_leader(gate, url, status, &health, &arena, ret);
+    bs_arena_deinit(&arena);
 }
 
 /* With progress locked: takes what was seen over, and logs where it has changed. */
