@@ -7,7 +7,6 @@
 #include "schema-registry/gate_state.h"
 
 #include "lib/base/log.h"
-#include "lib/base/mem.h"
 #include "lib/http/client.h"
 #include "lib/serde/json.h"
 

@@ -1,15 +1,16 @@
-/* Journal: see journal.h. One producer (idempotent, acks=all), one consumer assigned to partition 0
- * from its beginning, and a thread that serves the producer's delivery reports, so that any number
- * of threads may append at once and share a batch (journal_write.h). Threads share the stop flag,
- * an atomic because librdkafka's poll cannot be woken by a mailbox, and the writes. */
+/* Journal: see journal.h. Here: one producer (idempotent, acks=all) whose batches are
+ * journal_write.h's, one consumer assigned to partition 0 from its beginning, and the thread that
+ * reads it and asks whether it is still the same topic (trail.h). Threads share the stop flag, an
+ * atomic because librdkafka's poll cannot be woken by a mailbox, the largest record, and what a
+ * connection has said last. */
 #include "schema-registry/journal.h"
 
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/option.h"
 #include "schema-registry/journal_topic.h"
-#include "schema-registry/trail.h"
 #include "schema-registry/journal_write.h"
+#include "schema-registry/trail.h"
 
 #include <librdkafka/rdkafka.h>
 #include <malloc.h>
